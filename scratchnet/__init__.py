@@ -1,0 +1,22 @@
+"""Deep learning and model evaluation from scratch in vectorised NumPy.
+
+Where to read on: `ops` holds the mathematics, each operation beside its gradient; `autograd` the tape;
+`nn` the layers; `optim` the optimisers; `training` the loop that puts them together.
+"""
+
+from scratchnet import functional, ops
+from scratchnet.autograd import Tensor, check_pullback, is_grad_enabled, lift, no_grad
+from scratchnet.random import manual_seed
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Tensor",
+    "check_pullback",
+    "functional",
+    "is_grad_enabled",
+    "lift",
+    "manual_seed",
+    "no_grad",
+    "ops",
+]
