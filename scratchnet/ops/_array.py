@@ -1,0 +1,134 @@
+"""What several operations share: promotion of dtypes, and the adjoint of broadcasting.
+
+Nothing here is an operation; `__init__.py` tells how one is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+Pullback: TypeAlias = Callable[[Any], tuple[Any, ...]]
+Operand: TypeAlias = Any  # an array or a Python number
+Like: TypeAlias = tuple[tuple[int, ...], "np.dtype[Any]"] | None
+
+_KINDS = "biuf"  # from the weakest to the strongest: bool, integers, floats
+
+
+def is_differentiable(x: Any) -> bool:
+    """Whether the gradient has an entry for `x`: floating arrays do; labels and numbers do not."""
+    return isinstance(x, np.ndarray | np.floating) and x.dtype.kind == "f"
+
+
+def as_float(x: Any) -> Array:
+    """Return `x` as a floating array: float stays, integers and bools become float32 (torch's rule)."""
+    x = np.asarray(x)
+    if x.dtype.kind == "f":
+        return x
+    if x.dtype.kind in "biu":
+        return x.astype(np.float32)
+    raise TypeError(f"expected real numbers, got dtype {x.dtype} with shape {x.shape}")
+
+
+def promote(x: Operand, y: Operand) -> tuple[Operand, Operand]:
+    """Bring two operands to the dtype that torch gives their result.
+
+    Arrays win over 0-d arrays and those over Python numbers, as long as they are of the same kind;
+    a float beside integers makes the result floating (float32 for a Python float).
+    """
+    if type(x) is type(y) is np.ndarray and x.dtype is y.dtype:
+        return x, y
+    if isinstance(x, bool | int | float) and not isinstance(x, np.generic):
+        return _weak(x, y), np.asarray(y)
+    if isinstance(y, bool | int | float) and not isinstance(y, np.generic):
+        return np.asarray(x), _weak(y, x)
+    x, y = np.asarray(x), np.asarray(y)
+    dtype = _result_dtype(x, y)
+    return x.astype(dtype, copy=False), y.astype(dtype, copy=False)
+
+
+def _weak(number: float, array: Any) -> Operand:
+    """Return the number in a form that keeps the array's dtype where torch keeps it."""
+    kind = np.asarray(array).dtype.kind
+    return np.float32(number) if isinstance(number, float) and kind in "biu" else number
+
+
+def _result_dtype(x: Array, y: Array) -> np.dtype[Any]:
+    for a in (x, y):
+        if a.dtype.kind not in _KINDS:
+            raise TypeError(f"expected real numbers, got dtype {a.dtype} with shape {a.shape}")
+    if x.dtype == y.dtype:
+        return x.dtype
+    strength = ["biuf".index(a.dtype.kind) + (a.dtype.kind == "i") for a in (x, y)]  # i and u alike
+    weak_x = strength[0] <= strength[1] and x.ndim == 0 < y.ndim
+    weak_y = strength[1] <= strength[0] and y.ndim == 0 < x.ndim
+    if weak_x or (x.dtype.kind != "f" and y.dtype.kind == "f"):
+        return y.dtype
+    if weak_y or (y.dtype.kind != "f" and x.dtype.kind == "f"):
+        return x.dtype
+    return np.result_type(x.dtype, y.dtype)
+
+
+def like(x: Operand) -> Like:
+    """Return the shape and dtype that a gradient for `x` has, None if it has none.
+
+    A pullback that needs no values captures this, so that the array itself can be freed.
+    """
+    return (x.shape, x.dtype) if is_differentiable(x) else None
+
+
+def sum_to(dy: Array, shape: tuple[int, ...]) -> Array:
+    """Return the adjoint of broadcasting `shape` to `dy.shape`: the sum over the repeated axes."""
+    if dy.shape == shape:
+        return dy
+    lead = dy.ndim - len(shape)
+    repeated = [lead + i for i, n in enumerate(shape) if n == 1 and dy.shape[lead + i] != 1]
+    return dy.sum(axis=(*range(lead), *repeated)).reshape(shape)
+
+
+def gradients(*operands: tuple[Any, Callable[[], Array]]) -> tuple[Array, ...]:
+    """Return one gradient for each differentiable operand, broadcasting undone, dtype restored.
+
+    operands: pairs of an operand (or its `like`) and a function that computes its gradient; the
+    function is not called for Python numbers, labels and masks.
+    """
+    found = []
+    for x, gradient in operands:
+        form = x if type(x) is tuple else like(x)
+        if form is not None:
+            shape, dtype = form
+            dx = sum_to(gradient(), shape)
+            found.append(dx if dx.dtype == dtype else dx.astype(dtype))
+    return tuple(found)
+
+
+def resolve_dim(dim: int, ndim: int) -> int:
+    """Return `dim` counted from the front."""
+    if not -max(ndim, 1) <= dim < max(ndim, 1):
+        raise IndexError(f"dim {dim} is out of range for an array of {ndim} dimensions")
+    return dim % ndim if ndim else 0
+
+
+def resolve_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """Return the axes that `dim` names, counted from the front; None and () name all of them."""
+    if dim is None:
+        return tuple(range(ndim))
+    if isinstance(dim, int | np.integer):
+        return (resolve_dim(int(dim), ndim),)[:ndim]
+    dims = tuple(resolve_dim(d, ndim) for d in dim)
+    if len(set(dims)) < len(dims):
+        raise ValueError(f"dim {tuple(dim)} names an axis twice for an array of {ndim} dimensions")
+    return dims[:ndim] or tuple(range(ndim))
+
+
+def require_same_dtype(name: str, **arrays: Array | None) -> None:
+    """Raise unless all arrays are floating and of one dtype: a silent cast would halve the speed."""
+    given = {key: a for key, a in arrays.items() if a is not None}
+    dtypes = {a.dtype for a in given.values()}
+    if len(dtypes) > 1 or any(d.kind != "f" for d in dtypes):
+        found = ", ".join(f"{key} {a.dtype} {a.shape}" for key, a in given.items())
+        raise TypeError(f"{name} takes floating arrays of one dtype, got {found}")

@@ -1,0 +1,75 @@
+"""Sliding windows over the last two axes: their geometry, shared by convolution and pooling.
+
+Letters: N batch, C channels, H W input height and width, kh kw kernel, OH OW output. Output (p, q)
+looks through the kernel's tap (i, j) at input row p·stride + i·dilation − top, and likewise for
+columns. A tap sees the padding at some outputs; `taps` gives, for each tap, the outputs where it sees
+the input, and what it sees there, as slices. So no padded copy of the input is ever made: what the
+slices leave out is padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scratchnet.ops._array import Array
+
+Pair = int | Sequence[int]
+
+
+class Window(NamedTuple):
+    """Kernel, stride, dilation, padding before and output size of a sliding window, each (rows, columns)."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    before: tuple[int, int]
+    size: tuple[int, int]
+    out: tuple[int, int]
+
+    @property
+    def sees_each_entry_once(self) -> bool:
+        """Whether the windows are the entries themselves: a kernel of 1, stride 1, no padding."""
+        return (
+            self.kernel == self.stride == (1, 1) and self.before == (0, 0) and self.out == self.size
+        )
+
+    def taps(self) -> Iterator[tuple[tuple[int, int], tuple[Any, ...], tuple[Any, ...]]]:
+        """Yield (tap, where in the output, where in the input): y[where] looks at x[seen]."""
+        rows = [self._axis(0, i) for i in range(self.kernel[0])]
+        columns = [self._axis(1, j) for j in range(self.kernel[1])]
+        for i, (p, h) in enumerate(rows):
+            for j, (q, w) in enumerate(columns):
+                yield (i, j), (..., p, q), (..., h, w)
+
+    def _axis(self, axis: int, tap: int) -> tuple[slice, slice]:
+        """Return the outputs at which this tap sees the input, and the input entries that it sees."""
+        step, n, out = self.stride[axis], self.size[axis], self.out[axis]
+        shift = tap * self.dilation[axis] - self.before[axis]  # seen = p·step + shift
+        first = min(max(0, -(shift // step)), out)  # the first p with p·step + shift ≥ 0
+        stop = max(
+            first, min(out, (n - 1 - shift) // step + 1)
+        )  # the first with p·step + shift ≥ n
+        start = first * step + shift
+        return slice(first, stop), slice(
+            start, start + (stop - first) * step, step
+        ) if stop > first else slice(0, 0)
+
+
+def pair(name: str, value: Pair, minimum: int) -> tuple[int, int]:
+    """Return an int or a pair as a pair; raise if it is none or too small."""
+    both = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    if len(both) != 2 or not all(isinstance(v, int | np.integer) for v in both):
+        raise ValueError(f"{name} takes an int or a pair of ints, got {value!r}")
+    if min(both) < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
+    return int(both[0]), int(both[1])
+
+
+def require_images(name: str, x: Array) -> None:
+    if x.ndim != 4:
+        raise ValueError(
+            f"{name} takes x of shape (N, C, H, W), got {x.ndim} dimensions: {x.shape}"
+        )

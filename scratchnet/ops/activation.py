@@ -1,0 +1,161 @@
+"""Activations: the nonlinearity between two layers, entry by entry.
+
+Each pullback multiplies dy by the slope. Where the slope can be told from the output, the pullback
+keeps the output (which the next layer keeps anyway) and not the input.
+"""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+import numpy as np
+
+from scratchnet.ops._array import Array, Pullback, as_float
+from scratchnet.ops._erf import erf
+
+__all__ = ["elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"]
+
+
+def relu(x: Array) -> tuple[Array, Pullback]:
+    """Rectifier: negative entries become 0; NaN stays NaN.
+
+    y = max(x, 0)
+    ∂L/∂x = dy · [x > 0]   (0 at x = 0)
+    """
+    y = np.maximum(x, 0)
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (dy * (y > 0),)
+
+    return y, pullback
+
+
+def leaky_relu(x: Array, negative_slope: float = 0.01) -> tuple[Array, Pullback]:
+    """Rectifier that lets a little of the negative side through.
+
+    y = x where x > 0, else s · x
+    ∂L/∂x = dy where x > 0, else s · dy
+    """
+    x = as_float(x)
+    positive = x > 0
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (np.where(positive, dy, dy * negative_slope),)
+
+    return np.where(positive, x, x * negative_slope), pullback
+
+
+def elu(x: Array, alpha: float = 1.0) -> tuple[Array, Pullback]:
+    """Exponential linear unit: bends smoothly to −α on the negative side.
+
+    y = x where x > 0, else α (eˣ − 1)
+    ∂L/∂x = dy where x > 0, else dy · (y + α)
+    """
+    x = as_float(x)
+    positive = x > 0
+    y = np.where(positive, x, alpha * np.expm1(np.minimum(x, 0)))
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (dy * np.where(positive, 1.0, y + alpha).astype(y.dtype, copy=False),)
+
+    return y, pullback
+
+
+def tanh(x: Array) -> tuple[Array, Pullback]:
+    """Hyperbolic tangent.
+
+    y = tanh x
+    ∂L/∂x = dy · (1 − y²)
+    """
+    y = np.tanh(as_float(x))
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (dy * (1.0 - y * y),)
+
+    return y, pullback
+
+
+def sigmoid(x: Array) -> tuple[Array, Pullback]:
+    """Logistic function, from 0 to 1.
+
+    y = σ(x) = 1 / (1 + e⁻ˣ)
+    ∂L/∂x = dy · y (1 − y)
+    """
+    y = _sigmoid(as_float(x))
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (dy * (y * (1.0 - y)),)
+
+    return y, pullback
+
+
+def _sigmoid(x: Array) -> Array:
+    with np.errstate(over="ignore"):  # e⁻ˣ = ∞ gives 1/∞ = 0, which is the limit
+        return 1.0 / (1.0 + np.exp(-x))
+
+
+def silu(x: Array) -> tuple[Array, Pullback]:
+    """Sigmoid-weighted linear unit, also called swish.
+
+    y = x · σ(x)
+    ∂L/∂x = dy · σ (1 + x (1 − σ))
+    """
+    x = as_float(x)
+    s = _sigmoid(x)
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (dy * (s * (1.0 + x * (1.0 - s))),)
+
+    return x * s, pullback
+
+
+def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> tuple[Array, Pullback]:
+    """Smooth rectifier; the identity where β·x exceeds the threshold.
+
+        y = ln(1 + exp(βx)) / β = max(x, 0) + ln(1 + exp(−β|x|)) / β
+        ∂L/∂x = dy · σ(βx),   dy above the threshold
+
+    In the second form exp never overflows.
+    """
+    x = as_float(x)
+    linear = x * beta > threshold
+    y = np.maximum(x * beta, 0.0) + np.log1p(np.exp(-np.abs(x * beta)))
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (np.where(linear, dy, dy * _sigmoid(x * beta)),)
+
+    return np.where(linear, x, y / beta), pullback
+
+
+def gelu(x: Array, approximate: str = "none") -> tuple[Array, Pullback]:
+    """Gaussian error linear unit: x times the chance that a standard normal value lies below x.
+
+        y = x · Φ(x),   Φ(x) = (1 + erf(x/√2)) / 2
+        ∂L/∂x = dy · (Φ(x) + x · φ(x)),   φ(x) = exp(−x²/2) / √(2π)
+
+    With approximate="tanh", Φ(x) ≈ (1 + t)/2 with t = tanh(u), u = √(2/π) (x + 0.044715 x³), and
+    the slope of that: (1 + t)/2 + x (1 − t²)/2 · √(2/π) (1 + 3·0.044715 x²).
+    Source: Hendrycks & Gimpel 2016, section 2.
+    """
+    x = as_float(x)
+    if approximate == "none":
+        cdf = 0.5 * (1.0 + erf(x * sqrt(0.5)))
+
+        def slope() -> Array:
+            return cdf + x * np.exp(-0.5 * x * x) * (1.0 / sqrt(2.0 * pi))
+
+    elif approximate == "tanh":
+        t = np.tanh(sqrt(2.0 / pi) * (x + 0.044715 * x**3))
+        cdf = 0.5 * (1.0 + t)
+
+        def slope() -> Array:
+            du = sqrt(2.0 / pi) * (1.0 + 3.0 * 0.044715 * x * x)
+            return cdf + 0.5 * x * (1.0 - t * t) * du
+
+    else:
+        raise ValueError(f"gelu: approximate is 'none' or 'tanh', got {approximate!r}")
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (dy * slope(),)
+
+    return x * cdf, pullback

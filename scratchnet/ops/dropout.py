@@ -1,0 +1,47 @@
+"""Dropout: entries left out at random in training, so that no unit can rely on a single other one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scratchnet.ops._array import Array, Pullback, as_float
+
+__all__ = ["dropout"]
+
+
+def dropout(
+    x: Array,
+    p: float = 0.5,
+    *,
+    seed: int | np.random.Generator | None = None,
+    mask: Array | None = None,
+) -> tuple[Array, Pullback]:
+    """Set each entry to 0 with probability p and scale the others by 1/(1 − p).
+
+        y = x · mask / (1 − p),   mask ~ Bernoulli(1 − p)
+        ∂L/∂x = dy · mask / (1 − p)
+
+    The scaling keeps the expected value, so at inference nothing has to be done. With p = 1
+    everything is 0; with p = 0 nothing changes. Drawn from `seed`, or given as `mask` (True = keep):
+    one of the two is needed, so that the same call gives the same output.
+    Source: Srivastava et al. 2014, section 10 (inverted form).
+    """
+    x = as_float(x)
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p is a probability, got {p}")
+    if (seed is None) == (mask is None):
+        raise ValueError("dropout takes either a seed or a mask")
+    if mask is None:
+        keep = np.random.default_rng(seed).random(x.shape, np.float32) >= p
+    elif mask.dtype != bool or mask.shape != x.shape:
+        raise ValueError(
+            f"dropout takes a bool mask like x {x.shape}, got {mask.dtype} {mask.shape}"
+        )
+    else:
+        keep = mask
+    scale = 1.0 / (1.0 - p) if p < 1 else 0.0
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (dy * scale * keep,)
+
+    return x * scale * keep, pullback

@@ -1,0 +1,116 @@
+"""Products: the matrix product and the affine map of a layer.
+
+Letters: N rows of a batch, D_in and D_out features before and after, K the contracted length.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scratchnet.ops._array import Array, Pullback, require_same_dtype, sum_to
+
+__all__ = ["linear", "matmul"]
+
+
+def linear(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    *,
+    needs: tuple[bool, ...] = (True, True, True),
+) -> tuple[Array, Pullback]:
+    """Affine map of the last axis.
+
+        y = x Wᵀ + b
+        ∂L/∂x = dy W,   ∂L/∂W = Σ_n dy[n]ᵀ x[n],   ∂L/∂b = Σ_n dy[n]
+
+    x: (…, D_in) · weight: (D_out, D_in) · bias: (D_out,) → y: (…, D_out)
+    """
+    require_same_dtype("linear", x=x, weight=weight, bias=bias)
+    shapes = f"x {x.shape}, weight {weight.shape}" + (
+        "" if bias is None else f", bias {bias.shape}"
+    )
+    if weight.ndim != 2 or x.ndim < 1:
+        raise ValueError(f"linear takes x (…, in) and weight (out, in), got {shapes}")
+    if x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"weight expects {weight.shape[1]} features, x has {x.shape[-1]}: {shapes}"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(
+            f"weight gives {weight.shape[0]} features, bias has another shape: {shapes}"
+        )
+
+    need_x, need_weight, need_bias = (*needs, False)[:3]
+    shape, has_bias = x.shape, bias is not None
+    rows = x.reshape(-1, x.shape[-1]) if x.size else x.reshape(int(np.prod(shape[:-1])), shape[-1])
+    y = rows @ weight.T  # (N, D_in) @ (D_in, D_out) -> (N, D_out)
+    if bias is not None:
+        y += bias
+    kept_rows = rows if need_weight else None
+    kept_weight = weight if need_x else None
+
+    def pullback(dy: Array) -> tuple[Array | None, ...]:
+        dy = dy.reshape(-1, weight_rows) if dy.size else dy.reshape(n, weight_rows)
+        dx = None if kept_weight is None else (dy @ kept_weight).reshape(shape)
+        dweight = None if kept_rows is None else dy.T @ kept_rows  # (D_out, N) @ (N, D_in)
+        grads = (dx, dweight)
+        return (*grads, dy.sum(axis=0) if need_bias else None) if has_bias else grads
+
+    n, weight_rows = y.shape
+    return y.reshape(*shape[:-1], weight_rows), pullback
+
+
+def matmul(x: Array, y: Array, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Array, Pullback]:
+    """Matrix product of the last two axes, broadcast over the ones before.
+
+        z = x y
+        ∂L/∂x = dz yᵀ,   ∂L/∂y = xᵀ dz   (summed over the axes that were broadcast)
+
+    x: (…, N, K) · y: (…, K, M) → z: (…, N, M). A vector is a row on the left and a column on the
+    right, and that axis is missing from the result.
+    """
+    require_same_dtype("matmul", x=x, y=y)
+    if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+        raise ValueError(
+            f"matmul: the last axis of x does not meet the rows of y: x {x.shape}, y {y.shape}"
+        )
+
+    need_x, need_y = needs
+    left = x[None, :] if x.ndim == 1 else x
+    right = y[:, None] if y.ndim == 1 else y
+    x_shape, y_shape, left_shape, right_shape = x.shape, y.shape, left.shape, right.shape
+    z = left @ right if right.ndim > 2 else _rows(left, right)  # (…, N, K) @ (…, K, M) -> (…, N, M)
+    kept_left = left if need_y else None
+    kept_right = right if need_x else None
+
+    def pullback(dz: Array) -> tuple[Array | None, ...]:
+        dz = dz.reshape(z_shape)
+        dx = dy = None
+        if kept_right is not None:  # (…, N, M) @ (…, M, K) -> (…, N, K)
+            transposed = kept_right.swapaxes(-1, -2)
+            dx = dz @ transposed if right_ndim > 2 else _rows(dz, transposed)
+            dx = sum_to(dx, left_shape).reshape(x_shape)
+        if kept_left is not None:
+            if right_ndim == 2:  # one product over all rows: (K, …·N) @ (…·N, M) -> (K, M)
+                dy = _flat(kept_left).T @ _flat(dz)
+            else:  # (…, K, N) @ (…, N, M) -> (…, K, M)
+                dy = sum_to(kept_left.swapaxes(-1, -2) @ dz, right_shape)
+            dy = dy.reshape(y_shape)
+        return dx, dy
+
+    z_shape, right_ndim = z.shape, right.ndim
+    out = (
+        z_shape[:-2] + (z_shape[-2:-1] if x.ndim > 1 else ()) + (z_shape[-1:] if y.ndim > 1 else ())
+    )
+    return z.reshape(out), pullback
+
+
+def _flat(a: Array) -> Array:
+    """Return all rows of a stack of matrices as one matrix."""
+    return a.reshape(int(np.prod(a.shape[:-1])), a.shape[-1])
+
+
+def _rows(a: Array, b: Array) -> Array:
+    """Return a @ b for one matrix b as one product over all rows (NumPy would make many small ones)."""
+    return (_flat(a) @ b).reshape(*a.shape[:-1], b.shape[-1])

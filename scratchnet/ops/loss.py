@@ -1,0 +1,138 @@
+"""Losses on real-valued targets and on binary logits; those for classes are in `classification_loss`.
+
+reduction: "mean" over all entries, "sum", or "none" for the loss of every entry.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchnet.ops._array import Array, Pullback, gradients, like, promote
+from scratchnet.ops.activation import _sigmoid
+
+__all__ = ["binary_cross_entropy_with_logits", "huber_loss", "l1_loss", "mse_loss"]
+
+
+def mse_loss(x: Array, target: Array, reduction: str = "mean") -> tuple[Array, Pullback]:
+    """Mean squared error.
+
+    l = (x − t)²
+    ∂l/∂x = 2 (x − t),   ∂l/∂t = −2 (x − t)
+
+    x, target: one shape → a number, or that shape for reduction="none"
+    """
+    d = _difference("mse_loss", x, target)
+    return _reduced(d * d, reduction, (x, lambda: 2.0 * d), (target, lambda: -2.0 * d))
+
+
+def l1_loss(x: Array, target: Array, reduction: str = "mean") -> tuple[Array, Pullback]:
+    """Mean absolute error.
+
+    l = |x − t|
+    ∂l/∂x = sign(x − t),   ∂l/∂t = −sign(x − t)   (0 where x = t)
+
+    x, target: one shape → a number, or that shape for reduction="none"
+    """
+    d = _difference("l1_loss", x, target)
+    return _reduced(np.abs(d), reduction, (x, lambda: np.sign(d)), (target, lambda: -np.sign(d)))
+
+
+def huber_loss(
+    x: Array, target: Array, reduction: str = "mean", delta: float = 1.0
+) -> tuple[Array, Pullback]:
+    """Squared error near the target, absolute error beyond δ, so that outliers pull less.
+
+        l = ½ (x − t)² where |x − t| ≤ δ, else δ (|x − t| − δ/2)
+        ∂l/∂x = x − t bounded to ±δ,   ∂l/∂t = −∂l/∂x
+
+    x, target: one shape → a number, or that shape for reduction="none"
+    Source: Huber 1964, section 1.
+    """
+    if delta <= 0:
+        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    d = _difference("huber_loss", x, target)
+    far = np.abs(d)
+    losses = np.where(far <= delta, 0.5 * d * d, delta * (far - 0.5 * delta))
+
+    def slope() -> Array:
+        return np.clip(d, -delta, delta)
+
+    return _reduced(losses, reduction, (x, slope), (target, lambda: -slope()))
+
+
+def binary_cross_entropy_with_logits(
+    x: Array,
+    target: Array,
+    weight: Array | None = None,
+    reduction: str = "mean",
+    pos_weight: Array | None = None,
+) -> tuple[Array, Pullback]:
+    """Cross-entropy of a yes-or-no question, from its logit x.
+
+        l = w · [(1 − t) x + q · ln(1 + e⁻ˣ)],   q = 1 + (pos_weight − 1) t
+        ∂l/∂x = w · [(1 − t) − q (1 − σ(x))],   ∂l/∂t = w · [−x + (pos_weight − 1) ln(1 + e⁻ˣ)]
+
+    Without weights this is −t ln σ(x) − (1 − t) ln(1 − σ(x)), but exact for logits of any size:
+    ln(1 + e⁻ˣ) = max(−x, 0) + ln(1 + e⁻|x|).
+
+    x, target: one shape, targets between 0 and 1; weight, pos_weight: broadcast to it, without
+    gradient → a number, or that shape for reduction="none". The mean divides by the number of entries.
+    """
+    if np.shape(x) != np.shape(target):
+        raise ValueError(
+            f"binary_cross_entropy_with_logits: x {np.shape(x)} and target {np.shape(target)} differ"
+        )
+    a, t = promote(x, target)
+    w: Any = 1.0 if weight is None else weight
+    extra: Any = 0.0 if pos_weight is None else pos_weight - 1.0
+    softplus = np.maximum(-a, 0.0) + np.log1p(np.exp(-np.abs(a)))  # ln(1 + e⁻ˣ)
+    q = 1.0 + extra * t
+    losses = np.asarray(w * ((1.0 - t) * a + q * softplus))
+    if losses.shape != a.shape:
+        raise ValueError(
+            f"weight and pos_weight must broadcast to x {a.shape}, the loss is {losses.shape}"
+        )
+    return _reduced(
+        losses.astype(a.dtype, copy=False),
+        reduction,
+        (x, lambda: w * ((1.0 - t) - q * _sigmoid(-a))),
+        (target, lambda: w * (extra * softplus - a)),
+    )
+
+
+def _difference(name: str, x: Array, target: Array) -> Array:
+    # Broadcasting (N,) against (N, 1) would silently compare every entry with every other one.
+    if np.shape(x) != np.shape(target):
+        raise ValueError(f"{name}: x {np.shape(x)} and target {np.shape(target)} differ in shape")
+    a, t = promote(x, target)
+    return np.subtract(a, t)
+
+
+def _reduced(losses: Array, reduction: str, *operands: tuple[Array, Any]) -> tuple[Array, Pullback]:
+    """Reduce the losses; `operands` pairs each array with the function that gives its slope ∂l/∂x."""
+    forms = [(like(a), slope) for a, slope in operands]
+    y, spread = reduce_losses(losses, reduction)
+
+    def pullback(dy: Array) -> tuple[Array, ...]:
+        dl = spread(dy)
+        return gradients(*[(form, lambda slope=slope: dl * slope()) for form, slope in forms])
+
+    return y, pullback
+
+
+def reduce_losses(losses: Array, reduction: str, total: float | None = None) -> tuple[Array, Any]:
+    """Reduce losses to their mean, sum or nothing, and return also the pullback of that: dy to dl.
+
+    total: what the mean divides by, if that is not the number of losses. The mean of nothing is NaN.
+    """
+    if reduction == "none":
+        return losses, lambda dy: dy
+    if reduction == "sum":
+        return losses.sum(), lambda dy: dy
+    if reduction != "mean":
+        raise ValueError(f"reduction is 'mean', 'sum' or 'none', got {reduction!r}")
+    n = float(losses.size if total is None else total)
+    inverse = 1.0 / n if n else float("nan")
+    return losses.sum() * inverse, lambda dy: dy * inverse

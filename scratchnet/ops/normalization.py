@@ -1,0 +1,177 @@
+"""Normalisation: subtract a mean, divide by a standard deviation, then scale and shift.
+
+Letters: N batch, C channels, L everything after them, D the normalised shape; m the number of values
+that share one mean.
+
+All of them share one derivative. With x̂ = (x − μ)/σ, σ² = var + eps, and dx̂ = dy · weight:
+
+    ∂L/∂x = (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)) / σ
+
+The two means are what flows back through μ and σ, which depend on every x that they were taken over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from scratchnet.ops._array import Array, Pullback, require_same_dtype
+
+__all__ = ["batch_norm", "batch_norm_inference", "layer_norm"]
+
+
+def batch_norm(
+    x: Array, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5
+) -> tuple[tuple[Array, Array, Array], Pullback]:
+    """Normalise each channel by the mean and variance of the batch, as in training.
+
+        μ_c = mean_nl x[n,c,l],   var_c = mean_nl (x[n,c,l] − μ_c)²      (m = N·L values each)
+        y = weight_c · x̂ + bias_c,   x̂ = (x − μ_c) / √(var_c + eps)
+        ∂L/∂x = (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)) / √(var_c + eps)  + dμ/m + dvar · 2 (x − μ_c)/m
+        ∂L/∂weight_c = Σ_nl dy · x̂,   ∂L/∂bias_c = Σ_nl dy
+
+    Returned are (y, μ, var): the *biased* variance that y was normalised with. What a layer keeps as
+    running variance is the unbiased one, var · m/(m − 1). `batch_norm_inference` uses what was kept.
+
+    x: (N, C, …) · weight, bias: (C,) → y like x; μ, var: (C,). One value per channel (m = 1) raises:
+    it would be normalised to 0 whatever it was.
+    Source: Ioffe & Szegedy 2015, algorithm 1.
+    """
+    _check_channels("batch_norm", x, weight=weight, bias=bias)
+    shape, has_weight, has_bias = x.shape, weight is not None, bias is not None
+    m = x.size // max(1, shape[1])
+    if m == 1 and shape[0]:
+        raise ValueError(f"batch_norm needs more than one value per channel in training, x {shape}")
+    x3 = x.reshape(shape[0], shape[1], prod(shape[2:]))  # (N, C, L)
+    per_value = 1.0 / max(m, 1)
+    mean = x3.sum(axis=(0, 2)) * per_value
+    y = x3 - mean[:, None]
+    var = np.einsum("ncl,ncl->c", y, y) * per_value
+    inv_std = 1.0 / np.sqrt(var + eps)
+    y *= (inv_std if weight is None else inv_std * weight)[:, None]
+    if bias is not None:
+        y += bias[:, None]
+
+    def pullback(dys: tuple[Array | None, Array | None, Array | None]) -> tuple[Array, ...]:
+        dy, dmean, dvar = dys
+        dy = np.zeros(x3.shape, x3.dtype) if dy is None else dy.reshape(x3.shape)
+        dx = x3 - mean[:, None]
+        dweight = np.einsum("ncl,ncl->c", dy, dx) * inv_std
+        dbias = dy.sum(axis=(0, 2))
+        # Channel by channel, dx = scale · dy + slope · (x − μ) + offset.
+        scale = inv_std if weight is None else inv_std * weight
+        slope = -scale * inv_std * dweight * per_value
+        offset = -scale * dbias * per_value
+        if dvar is not None:
+            slope += dvar * (2.0 * per_value)  # ∂var/∂x = 2 (x − μ)/m
+        if dmean is not None:
+            offset += dmean * per_value  # ∂μ/∂x = 1/m
+        dx *= slope[:, None]
+        dx += scale[:, None] * dy
+        dx += offset[:, None]
+        return dx.reshape(shape), *(dweight,) * has_weight, *(dbias,) * has_bias
+
+    return (y.reshape(shape), mean, var), pullback
+
+
+def batch_norm_inference(
+    x: Array,
+    running_mean: Array,
+    running_var: Array,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    eps: float = 1e-5,
+) -> tuple[Array, Pullback]:
+    """Normalise each channel by a mean and variance that were kept, which are constants here.
+
+        y = weight_c · x̂ + bias_c,   x̂ = (x − running_mean_c) / √(running_var_c + eps)
+        ∂L/∂x = dy · weight_c / √(running_var_c + eps)
+        ∂L/∂weight_c = Σ_nl dy · x̂,   ∂L/∂bias_c = Σ_nl dy
+
+    running_mean and running_var have no gradient. x: (N, C, …); all others: (C,) → y like x
+    """
+    _check_channels("batch_norm", x, weight=weight, bias=bias)
+    _check_channels("batch_norm", x, running_mean=running_mean, running_var=running_var)
+    shape, has_weight, has_bias = x.shape, weight is not None, bias is not None
+    x3 = x.reshape(shape[0], shape[1], prod(shape[2:]))  # (N, C, L)
+    mean, inv_std = running_mean, 1.0 / np.sqrt(running_var + eps)
+    scale = inv_std if weight is None else inv_std * weight
+    y = x3 - mean[:, None]
+    y *= scale[:, None]
+    if bias is not None:
+        y += bias[:, None]
+    kept_x = x3 if has_weight else None
+
+    def pullback(dy: Array) -> tuple[Array, ...]:
+        dy = dy.reshape(-1, *n_channels_length) if dy.size else dy.reshape(0, *n_channels_length)
+        grads = [(dy * scale[:, None]).reshape(shape)]
+        if kept_x is not None:
+            grads.append(np.einsum("ncl,ncl->c", dy, kept_x - mean[:, None]) * inv_std)
+        if has_bias:
+            grads.append(dy.sum(axis=(0, 2)))
+        return tuple(grads)
+
+    n_channels_length = y.shape[1:]
+    return y.reshape(shape), pullback
+
+
+def layer_norm(
+    x: Array,
+    normalized_shape: int | Sequence[int],
+    weight: Array | None = None,
+    bias: Array | None = None,
+    eps: float = 1e-5,
+) -> tuple[Array, Pullback]:
+    """Normalise each sample by the mean and biased variance of its last axes.
+
+        y = weight · x̂ + bias,   x̂ = (x − μ) / √(var + eps)      (μ, var over the D values of a row)
+        ∂L/∂x = (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)) / √(var + eps),   dx̂ = dy · weight
+        ∂L/∂weight = Σ_rows dy · x̂,   ∂L/∂bias = Σ_rows dy
+
+    x: (…, *normalized_shape); weight, bias: normalized_shape → y like x
+    Source: Ba, Kiros & Hinton 2016, eq. 4.
+    """
+    require_same_dtype("layer_norm", x=x, weight=weight, bias=bias)
+    form = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not form or x.shape[-len(form) :] != form:
+        raise ValueError(f"layer_norm: x must end in normalized_shape {form}, x {x.shape}")
+    for name, a in (("weight", weight), ("bias", bias)):
+        if a is not None and a.shape != form:
+            raise ValueError(f"layer_norm: {name} {a.shape} must have normalized_shape {form}")
+    shape, has_weight, has_bias = x.shape, weight is not None, bias is not None
+    d = prod(form)
+    rows = x.reshape(prod(shape[: len(shape) - len(form)]), d)  # (rows, D)
+    flat_weight = weight.reshape(d) if weight is not None else None
+    mean = rows.sum(axis=1, keepdims=True) / max(d, 1)
+    y = rows - mean
+    inv_std = 1.0 / np.sqrt(np.einsum("nd,nd->n", y, y)[:, None] / max(d, 1) + eps)
+    y *= inv_std
+    if flat_weight is not None:
+        y *= flat_weight
+    if bias is not None:
+        y += bias.reshape(d)
+
+    def pullback(dy: Array) -> tuple[Array, ...]:
+        dy = dy.reshape(rows.shape)
+        xhat = (rows - mean) * inv_std
+        optional = (np.einsum("nd,nd->d", dy, xhat).reshape(form),) * has_weight
+        optional += (dy.sum(axis=0).reshape(form),) * has_bias
+        dxhat = dy if flat_weight is None else dy * flat_weight
+        dx = dxhat - dxhat.sum(axis=1, keepdims=True) / max(d, 1)
+        dx -= xhat * (np.einsum("nd,nd->n", dxhat, xhat)[:, None] / max(d, 1))
+        dx *= inv_std
+        return dx.reshape(shape), *optional
+
+    return y.reshape(shape), pullback
+
+
+def _check_channels(name: str, x: Array, **per_channel: Array | None) -> None:
+    """Raise unless x is (N, C, …) and the others are (C,), all of one floating dtype."""
+    require_same_dtype(name, x=x, **per_channel)
+    if x.ndim < 2:
+        raise ValueError(f"{name} takes x of shape (N, C, …), got {x.shape}")
+    for key, a in per_channel.items():
+        if a is not None and a.shape != (x.shape[1],):
+            raise ValueError(f"{name}: x has {x.shape[1]} channels: x {x.shape}, {key} {a.shape}")

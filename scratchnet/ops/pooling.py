@@ -1,0 +1,149 @@
+"""Pooling: each channel's windows are gathered to one number, their maximum or their mean.
+
+Letters: N batch, C channels, H W image, kh kw kernel, OH OW output.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchnet.ops._array import Array, Pullback, as_float
+from scratchnet.ops._window import Pair, Window, pair, require_images
+
+__all__ = ["avg_pool2d", "max_pool2d"]
+
+
+def max_pool2d(
+    x: Array,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Any, Pullback]:
+    """Largest entry of each window (`avg_pool2d` takes the mean).
+
+        y[n,c,p,q] = max_ij x[n, c, p·s + i·d − pad, q·s + j·d − pad]
+        ∂L/∂x[n,c,h,w] = Σ dy[n,c,p,q] over the windows whose first maximum stands at (h, w)
+
+    Of equal entries in a window the first, row by row, takes the whole gradient. Padding counts as −∞
+    and is at most half the kernel, so that every window sees some of x. A NaN in a window wins.
+
+    x: (N, C, H, W) → y: (N, C, OH, OW). stride: the kernel's size if None. With return_indices also
+    the maximum's position h·W + w, int64, (N, C, OH, OW).
+    """
+    require_images("max_pool2d", x)
+    window = _window_of(x, kernel_size, stride, padding, dilation, ceil_mode)
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    y = np.full(x.shape[:2] + window.out, lowest, x.dtype)
+    for _, where, seen in window.taps():
+        np.maximum(y[where], x[seen], out=y[where])
+
+    def pullback(dy: Any) -> tuple[Array]:
+        dy = dy[0] if return_indices else dy
+        dx = np.zeros(x.shape, y.dtype)
+        if dy is not None:
+            waiting = np.ones(y.shape, bool)  # windows whose maximum has not been met yet
+            for _, where, seen in window.taps():
+                hit = _is_maximum(x[seen], y[where]) & waiting[where]
+                waiting[where] ^= hit
+                dx[seen] += dy[where] * hit
+        return (dx,)
+
+    return ((y, _positions(x, y, window)) if return_indices else y), pullback
+
+
+def _is_maximum(x: Array, y: Array) -> Array:
+    """Return where x equals the maximum y; where the maximum is NaN, that is a NaN of x."""
+    return (x == y) | ((x != x) & (y != y))
+
+
+def _positions(x: Array, y: Array, window: Window) -> Array:
+    """Return where in its (H, W) plane each window's first maximum stands, as h·W + w."""
+    plane = np.arange(x.shape[2] * x.shape[3]).reshape(x.shape[2:])
+    positions = np.full(y.shape, -1)
+    for _, where, seen in window.taps():
+        hit = _is_maximum(x[seen], y[where]) & (positions[where] < 0)
+        np.copyto(positions[where], plane[seen], where=hit)
+    return positions
+
+
+def avg_pool2d(
+    x: Array,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> tuple[Array, Pullback]:
+    """Mean of each window (`max_pool2d` takes the largest entry).
+
+        y[n,c,p,q] = (1/m[p,q]) Σ_ij x[n, c, p·s + i − pad, q·s + j − pad]
+        ∂L/∂x[n,c,h,w] = Σ dy[n,c,p,q] / m[p,q] over the windows that hold (h, w)
+
+    m counts the window's entries, those on the padding included if count_include_pad; what a window
+    of ceil_mode overhangs beyond the padding is never counted. divisor_override replaces m.
+
+    x: (N, C, H, W) → y: (N, C, OH, OW). stride: the kernel's size if None.
+    """
+    x = as_float(x)
+    require_images("avg_pool2d", x)
+    window = _window_of(x, kernel_size, stride, padding, 1, ceil_mode)
+    if divisor_override is not None and divisor_override == 0:
+        raise ValueError("divisor_override must not be 0")
+    m: Any = float(divisor_override) if divisor_override else _counts(window, count_include_pad)
+    m = np.asarray(m, x.dtype)  # (OH, OW) or ()
+    y = np.zeros(x.shape[:2] + window.out, x.dtype)
+    for _, where, seen in window.taps():
+        y[where] += x[seen]
+    y /= m
+    shape = x.shape
+
+    def pullback(dy: Array) -> tuple[Array]:
+        share = dy / m
+        dx = np.zeros(shape, share.dtype)
+        for _, where, seen in window.taps():
+            dx[seen] += share[where]
+        return (dx,)
+
+    return y, pullback
+
+
+def _counts(window: Window, count_include_pad: bool) -> Array:
+    """Return how many entries each window counts, (OH, OW)."""
+    per_axis = []
+    for k, s, before, n, out in zip(
+        window.kernel, window.stride, window.before, window.size, window.out, strict=True
+    ):
+        first = np.arange(out) * s - before
+        low, high = (-before, n + before) if count_include_pad else (0, n)
+        per_axis.append(np.minimum(first + k, high) - np.maximum(first, low))
+    return np.multiply.outer(*per_axis)
+
+
+def _window_of(
+    x: Array, kernel_size: Pair, stride: Pair | None, padding: Pair, dilation: Pair, ceil_mode: bool
+) -> Window:
+    """Check the arguments of a pool and return its sliding window."""
+    kernel = pair("kernel_size", kernel_size, 1)
+    step = kernel if stride is None else pair("stride", stride, 1)
+    gap, before = pair("dilation", dilation, 1), pair("padding", padding, 0)
+    if before[0] > kernel[0] // 2 or before[1] > kernel[1] // 2:
+        raise ValueError(f"padding must be at most half of kernel_size: {before} and {kernel}")
+    out = []
+    for n, k, s, d, p in zip(x.shape[2:], kernel, step, gap, before, strict=True):
+        room = n + 2 * p - d * (k - 1) - 1
+        windows = (-(-room // s) if ceil_mode else room // s) + 1
+        if ceil_mode and (windows - 1) * s >= n + p:
+            windows -= 1  # the last one would start in the right padding: it is dropped
+        if room < 0 or windows < 1:
+            raise ValueError(
+                f"the windows are larger than the padded x: kernel_size {kernel}, x {x.shape}"
+            )
+        out.append(windows)
+    size = x.shape[2], x.shape[3]
+    return Window(kernel, step, gap, before, size, (out[0], out[1]))

@@ -1,0 +1,288 @@
+"""Rearrangements: the same entries in another shape, order, or place.
+
+Each is a linear map that copies entries and never mixes them; its pullback is the transposed map,
+which carries every gradient entry back to where its value came from, and adds where one value went
+to several places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from scratchnet.ops._array import Array, Pullback, is_differentiable, resolve_dim, sum_to
+
+__all__ = [
+    "broadcast_to",
+    "concatenate",
+    "getitem",
+    "pad",
+    "permute",
+    "reshape",
+    "split",
+    "stack",
+    "transpose",
+]
+
+
+def reshape(x: Array, shape: Sequence[int]) -> tuple[Array, Pullback]:
+    """The same entries, in the same order, under another shape; one length may be −1.
+
+    y = x under the new shape
+    ∂L/∂x = dy under the old shape
+    """
+    old = x.shape
+    try:
+        y = x.reshape(shape)
+    except ValueError:
+        raise ValueError(f"reshape: x {old} has {x.size} entries, shape {tuple(shape)}") from None
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (dy.reshape(old),)
+
+    return y, pullback
+
+
+def flat_shape(shape: tuple[int, ...], start_dim: int = 0, end_dim: int = -1) -> tuple[int, ...]:
+    """Return the shape in which the axes from start_dim to end_dim are one."""
+    if not shape:
+        return (1,)
+    start, end = resolve_dim(start_dim, len(shape)), resolve_dim(end_dim, len(shape))
+    if start > end:
+        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim} in {shape}")
+    return (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])
+
+
+def permute(x: Array, dims: Sequence[int]) -> tuple[Array, Pullback]:
+    """Axes in another order: axis i of the result is axis dims[i] of x.
+
+    y = x with permuted axes
+    ∂L/∂x = dy with the inverse permutation
+    """
+    order = tuple(resolve_dim(d, x.ndim) for d in dims)
+    if sorted(order) != list(range(x.ndim)):
+        raise ValueError(
+            f"permute: dims {tuple(dims)} is no permutation of the axes of x {x.shape}"
+        )
+    inverse = np.argsort(order)
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (dy.transpose(inverse),)
+
+    return x.transpose(order), pullback
+
+
+def transpose(x: Array, dim0: int, dim1: int) -> tuple[Array, Pullback]:
+    """Two axes exchanged.
+
+    y = x with axes dim0 and dim1 exchanged
+    ∂L/∂x = dy with the same two exchanged again
+    """
+    a, b = resolve_dim(dim0, x.ndim), resolve_dim(dim1, x.ndim)
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (dy.swapaxes(a, b) if dy.ndim else dy,)
+
+    return x.swapaxes(a, b) if x.ndim else x, pullback
+
+
+def broadcast_to(x: Array, shape: Sequence[int]) -> tuple[Array, Pullback]:
+    """Entries repeated along new axes and axes of length 1, without a copy (torch: `expand`).
+
+    y[…] = x[…]
+    ∂L/∂x = Σ dy over the repeated axes
+    """
+    old = x.shape
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (sum_to(dy, old),)
+
+    return np.broadcast_to(x, tuple(shape)), pullback
+
+
+def concatenate(tensors: Sequence[Array], dim: int = 0) -> tuple[Array, Pullback]:
+    """Arrays joined along an axis that they have.
+
+    y = [x₀, x₁, …]
+    ∂L/∂xᵢ = the part of dy that xᵢ fills
+    """
+    arrays = [np.asarray(x) for x in tensors]
+    _require_arrays("concatenate", arrays)
+    axis = resolve_dim(dim, arrays[0].ndim)
+    others = [x.shape[:axis] + x.shape[axis + 1 :] for x in arrays]
+    if any(x.ndim != arrays[0].ndim or o != others[0] for x, o in zip(arrays, others, strict=True)):
+        shapes = ", ".join(str(x.shape) for x in arrays)
+        raise ValueError(f"concatenate: shapes differ outside dim {dim}: {shapes}")
+    ends = np.cumsum([x.shape[axis] for x in arrays])[:-1]
+    entries = [(i, x.dtype) for i, x in enumerate(arrays) if is_differentiable(tensors[i])]
+
+    def pullback(dy: Array) -> tuple[Array, ...]:
+        parts = np.split(dy, ends, axis=axis)
+        return tuple(parts[i].astype(dtype, copy=False) for i, dtype in entries)
+
+    return np.concatenate(arrays, axis=axis, dtype=_common_dtype(arrays)), pullback
+
+
+def stack(tensors: Sequence[Array], dim: int = 0) -> tuple[Array, Pullback]:
+    """Arrays of one shape joined along a new axis.
+
+    y[…, i, …] = xᵢ
+    ∂L/∂xᵢ = dy[…, i, …]
+    """
+    arrays = [np.asarray(x) for x in tensors]
+    _require_arrays("stack", arrays)
+    axis = resolve_dim(dim, arrays[0].ndim + 1)
+    if len({x.shape for x in arrays}) > 1:
+        shapes = ", ".join(str(x.shape) for x in arrays)
+        raise ValueError(f"stack takes arrays of one shape, got {shapes}")
+    entries = [(i, x.dtype) for i, x in enumerate(arrays) if is_differentiable(tensors[i])]
+
+    def pullback(dy: Array) -> tuple[Array, ...]:
+        return tuple(dy.take(i, axis=axis).astype(dtype, copy=False) for i, dtype in entries)
+
+    return np.stack(arrays, axis=axis, dtype=_common_dtype(arrays)), pullback
+
+
+def _require_arrays(name: str, arrays: list[Array]) -> None:
+    if not arrays:
+        raise ValueError(f"{name} takes at least one array, got none")
+
+
+def _common_dtype(arrays: list[Array]) -> np.dtype[Any]:
+    """Return torch's promotion: floats win over integers without widening."""
+    floats = [x.dtype for x in arrays if x.dtype.kind == "f"]
+    return np.result_type(*(floats or [x.dtype for x in arrays]))
+
+
+def split(
+    x: Array, split_size_or_sections: int | Sequence[int], dim: int = 0
+) -> tuple[tuple[Array, ...], Pullback]:
+    """Parts of an array along an axis: of one size (the last may be smaller), or of given sizes.
+
+    [y₀, y₁, …] = x
+    ∂L/∂x = [dy₀, dy₁, …], with zeros for a part that was not used
+    """
+    axis = resolve_dim(dim, x.ndim)
+    length = x.shape[axis] if x.ndim else 0
+    if isinstance(split_size_or_sections, int | np.integer):
+        size = int(split_size_or_sections)
+        if size < 1:
+            raise ValueError(f"split: a part needs a size of at least 1, got {size}")
+        sizes = [min(size, length - i) for i in range(0, length, size)] or [0]
+    else:
+        sizes = [int(n) for n in split_size_or_sections]
+    if x.ndim == 0 or sum(sizes) != length or min(sizes) < 0:
+        raise ValueError(
+            f"split: sections {sizes} do not add up to the length of dim {dim}: x {x.shape}"
+        )
+    parts = tuple(np.split(x, np.cumsum(sizes)[:-1], axis=axis))
+    shapes, dtype = [p.shape for p in parts], x.dtype
+
+    def pullback(dys: tuple[Array | None, ...]) -> tuple[Array]:
+        whole = [np.zeros(s, dtype) if d is None else d for d, s in zip(dys, shapes, strict=True)]
+        return (np.concatenate(whole, axis=axis),)
+
+    return parts, pullback
+
+
+def getitem(x: Array, index: Any) -> tuple[Array, Pullback]:
+    """Entries picked by NumPy's indexing: integers, slices, masks, integer arrays.
+
+    y = x[index]
+    ∂L/∂x = 0, then dx[index] += dy; an entry that was picked twice gets both gradients
+    """
+    shape, dtype = x.shape, x.dtype
+    items = index if isinstance(index, tuple) else (index,)
+    # Slices and masks pick no entry twice; integer arrays may, and need the slower unbuffered sum.
+    repeats = any(np.ndim(i) > 0 and np.asarray(i).dtype != bool for i in items if i is not None)
+
+    def pullback(dy: Array) -> tuple[Array]:
+        dx = np.zeros(shape, dtype)
+        if repeats:
+            np.add.at(dx, index, dy)
+        else:
+            dx[index] = dy
+        return (dx,)
+
+    return x[index], pullback
+
+
+def pad(
+    x: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0
+) -> tuple[Array, Pullback]:
+    """Borders around the last axes, as in torch: pad = (left, right, top, bottom, …), last axis first.
+
+        constant:  y = value outside x;          ∂L/∂x = dy inside
+        reflect:   y mirrors x without its edge; replicate: y repeats the edge; circular: y wraps
+        ∂L/∂xᵢ = Σ of dy over the places where xᵢ stands
+
+    A negative width crops (constant mode only).
+    """
+    widths = [int(n) for n in pad]
+    if len(widths) % 2 or len(widths) > 2 * x.ndim:
+        raise ValueError(
+            f"pad takes a pair for each of the last axes, got {tuple(pad)} for x {x.shape}"
+        )
+    pairs = [(0, 0)] * (x.ndim - len(widths) // 2)
+    pairs += list(zip(widths[-2::-2], widths[::-2], strict=True))
+    if mode == "constant":
+        return _pad_constant(x, pairs, value)
+    source_of: dict[str, Callable[[Array, int], Array]] = {
+        "reflect": lambda i, n: (n - 1) - np.abs((n - 1) - np.abs(i)),
+        "replicate": lambda i, n: np.clip(i, 0, n - 1),
+        "circular": lambda i, n: i % n,
+    }
+    if mode not in source_of:
+        raise ValueError(
+            f"pad: mode {mode!r} is none of 'constant', 'reflect', 'replicate', 'circular'"
+        )
+    y, steps = x, []
+    for axis, (before, after) in enumerate(pairs):
+        n, room = x.shape[axis], {"reflect": x.shape[axis] - 1, "circular": x.shape[axis]}
+        if (before, after) == (0, 0):
+            continue
+        if (
+            min(before, after) < 0
+            or max(before, after) > room.get(mode, max(before, after))
+            or n == 0
+        ):
+            raise ValueError(
+                f"pad: {mode} cannot pad axis {axis} by {(before, after)}: x {x.shape}"
+            )
+        source = source_of[mode](
+            np.arange(-before, n + after), n
+        )  # which entry stands at each place
+        y = y.take(source, axis=axis)
+        steps.append((axis, source, n))
+
+    def pullback(dy: Array) -> tuple[Array]:
+        for axis, source, n in reversed(steps):
+            dx = np.zeros((*dy.shape[:axis], n, *dy.shape[axis + 1 :]), dy.dtype)
+            np.add.at(np.moveaxis(dx, axis, 0), source, np.moveaxis(dy, axis, 0))
+            dy = dx
+        return (dy,)
+
+    return y, pullback
+
+
+def _pad_constant(x: Array, pairs: list[tuple[int, int]], value: float) -> tuple[Array, Pullback]:
+    shape, dtype = x.shape, x.dtype
+    out = tuple(n + before + after for n, (before, after) in zip(shape, pairs, strict=True))
+    if min(out, default=0) < 0:
+        raise ValueError(f"pad: widths {pairs} crop more than there is: x {shape}")
+    inside = tuple(slice(max(b, 0), n - max(a, 0)) for n, (b, a) in zip(out, pairs, strict=True))
+    kept = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(shape, pairs, strict=True))
+    y = np.full(out, value, dtype)
+    y[inside] = x[kept]
+
+    def pullback(dy: Array) -> tuple[Array]:
+        if prod(shape) == dy[inside].size:
+            return (dy[inside],)
+        dx = np.zeros(shape, dtype)
+        dx[kept] = dy[inside]
+        return (dx,)
+
+    return y, pullback

@@ -1,0 +1,59 @@
+"""Softmax and its logarithm: scores to probabilities along one axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scratchnet.ops._array import Array, Pullback, as_float, resolve_dim
+
+__all__ = ["log_softmax", "softmax"]
+
+
+def softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
+    """Probabilities in proportion to the exponentials of the scores.
+
+        y_i = exp(x_i − m) / Σ_j exp(x_j − m),   m = max_j x_j
+        ∂L/∂x_i = y_i (dy_i − Σ_j dy_j y_j)   (the whole Jacobian: ∂y_j/∂x_i = y_j ([i = j] − y_i))
+
+    The maximum is subtracted, so exp cannot overflow. A row that is −∞ throughout is NaN. In a loss,
+    `cross_entropy` takes the scores themselves and is more exact than log(softmax(x)).
+    """
+    x = as_float(x)
+    axis = _axis_of(x, dim)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞ in a row without a finite maximum
+        y = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
+        np.exp(y, out=y)
+        y /= y.sum(axis=axis, keepdims=True)
+
+    def pullback(dy: Array) -> tuple[Array]:
+        dx = dy * y
+        dx -= y * dx.sum(axis=axis, keepdims=True)
+        return (dx,)
+
+    return y, pullback
+
+
+def log_softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
+    """Logarithms of the softmax probabilities, exact where those underflow.
+
+    y_i = x_i − m − ln Σ_j exp(x_j − m),   m = max_j x_j
+    ∂L/∂x_i = dy_i − exp(y_i) Σ_j dy_j
+    """
+    x = as_float(x)
+    axis = _axis_of(x, dim)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞ in a row without a finite maximum
+        y = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
+        y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
+
+    def pullback(dy: Array) -> tuple[Array]:
+        dx = np.exp(y)
+        dx *= -dy.sum(axis=axis, keepdims=True)
+        dx += dy
+        return (dx,)
+
+    return y, pullback
+
+
+def _axis_of(x: Array, dim: int) -> tuple[int, ...]:
+    """Return the axis as NumPy takes it; a 0-d array has none and is a row of one."""
+    return (resolve_dim(dim, x.ndim),)[: x.ndim]
