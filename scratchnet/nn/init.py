@@ -1,0 +1,133 @@
+"""Initial weights: so that signals keep their size through many layers, forwards and backwards.
+
+A layer's output has the variance fan_in · var(w) · E[x²]. Xavier sets var(w) = 2/(fan_in + fan_out),
+a compromise between both directions for a tanh; Kaiming sets var(w) = gain²/fan, with gain² = 2 for a
+ReLU, which halves E[x²]. A uniform distribution over ±b has the variance b²/3.
+
+All of them write into the Tensor, return it, and draw from `rng` (a seed or a generator) or else from
+the generator that `scratchnet.manual_seed` seeds.
+
+Sources: Glorot & Bengio 2010, eq. 16; He et al. 2015, eq. 10 and 14.
+"""
+
+from __future__ import annotations
+
+from math import prod, sqrt
+
+import numpy as np
+
+from scratchnet.autograd import Tensor, mark_changed
+from scratchnet.random import resolve_rng
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "fan_in_and_out",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
+
+Rng = int | np.random.Generator | None
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """Return by how much a nonlinearity shrinks a standard normal signal, as torch has it.
+
+    linear, sigmoid, conv2d: 1 · tanh: 5/3 · relu: √2 · leaky_relu: √(2/(1 + slope²)) · selu: 3/4
+    """
+    if nonlinearity == "leaky_relu":
+        return sqrt(2.0 / (1.0 + (0.01 if param is None else param) ** 2))
+    gains = {"linear": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3.0, "relu": sqrt(2.0)}
+    gains["selu"] = 0.75
+    if nonlinearity not in gains:
+        raise ValueError(
+            f"nonlinearity {nonlinearity!r} is none of {', '.join(sorted(gains))}, leaky_relu"
+        )
+    return gains[nonlinearity]
+
+
+def fan_in_and_out(tensor: Tensor) -> tuple[int, int]:
+    """Return how many inputs feed one output, and how many outputs one input feeds.
+
+    weight (out, in, *kernel): in · |kernel| and out · |kernel|
+    """
+    if tensor.ndim < 2:
+        raise ValueError(f"fans are defined for two or more dimensions, got {tensor.shape}")
+    return tensor.shape[1] * prod(tensor.shape[2:]), tensor.shape[0] * prod(tensor.shape[2:])
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, rng: Rng = None) -> Tensor:
+    """Fill with values drawn evenly from [a, b)."""
+    return _fill(tensor, resolve_rng(rng).uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, rng: Rng = None) -> Tensor:
+    """Fill with values drawn from a normal distribution."""
+    return _fill(tensor, resolve_rng(rng).normal(mean, std, tensor.shape))
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fill with one value."""
+    return _fill(tensor, val)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fill with 0."""
+    return _fill(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Fill with 1."""
+    return _fill(tensor, 1.0)
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, rng: Rng = None) -> Tensor:
+    """Fill evenly from ±gain · √(6/(fan_in + fan_out))."""
+    bound = gain * sqrt(6.0 / sum(fan_in_and_out(tensor)))
+    return uniform_(tensor, -bound, bound, rng)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, rng: Rng = None) -> Tensor:
+    """Fill normally with standard deviation gain · √(2/(fan_in + fan_out))."""
+    return normal_(tensor, 0.0, gain * sqrt(2.0 / sum(fan_in_and_out(tensor))), rng)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    rng: Rng = None,
+) -> Tensor:
+    """Fill evenly from ±gain · √(3/fan); a is the slope of the leaky ReLU that follows."""
+    bound = calculate_gain(nonlinearity, a) * sqrt(3.0 / _fan(tensor, mode))
+    return uniform_(tensor, -bound, bound, rng)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    rng: Rng = None,
+) -> Tensor:
+    """Fill normally with standard deviation gain/√fan; a is the slope of the leaky ReLU that follows."""
+    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / sqrt(_fan(tensor, mode)), rng)
+
+
+def _fan(tensor: Tensor, mode: str) -> int:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"mode is 'fan_in' or 'fan_out', got {mode!r}")
+    return fan_in_and_out(tensor)[mode == "fan_out"]
+
+
+def _fill(tensor: Tensor, values: float | np.ndarray) -> Tensor:
+    np.copyto(tensor.data, values, casting="same_kind")
+    mark_changed(tensor)
+    return tensor
