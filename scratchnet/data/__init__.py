@@ -1,0 +1,20 @@
+"""Data: data sets in memory, batches, and the IDX files of MNIST and Fashion-MNIST.
+
+Data sets that ship with the package are in `scratchnet.datasets`.
+"""
+
+from scratchnet.data.dataset import Dataset, Subset, TensorDataset, default_collate, random_split
+from scratchnet.data.idx import load_mnist, read_idx, write_idx
+from scratchnet.data.loader import DataLoader
+
+__all__ = [
+    "DataLoader",
+    "Dataset",
+    "Subset",
+    "TensorDataset",
+    "default_collate",
+    "load_mnist",
+    "random_split",
+    "read_idx",
+    "write_idx",
+]
