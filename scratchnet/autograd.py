@@ -14,7 +14,7 @@ been changed since, its pullbacks hold figures that are gone, and `backward` say
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
 from functools import wraps
 from itertools import count
@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scratchnet import ops
+from scratchnet._array_like import ArrayLike
 from scratchnet.ops._array import Array, Pullback, is_differentiable, resolve_dim
 from scratchnet.ops.shape import flat_shape
 
@@ -32,6 +33,7 @@ __all__ = ["Tensor", "check_pullback", "is_grad_enabled", "lift", "mark_changed"
 
 _next_tick = count(1).__next__
 _new = object.__new__
+_ARRAY = np.ndarray
 
 
 class _Mode(threading.local):
@@ -82,18 +84,24 @@ def lift(
 
     @wraps(op)
     def call(*args: Any, **kwargs: Any) -> Any:
-        arrays = []
+        arrays: list[Any] = []
         parents: list[Tensor | None] = []  # one for each gradient that the pullback returns
         found = recorded = False
-        for position, value in enumerate(args):
+        for value in args:
             if isinstance(value, Tensor):
-                found, array = True, value.data
-                if array.dtype.kind == "f" and position not in constants:
+                found = True
+                if constants and len(arrays) in constants:
+                    pass
+                elif value.requires_grad:
+                    recorded = True
                     parents.append(value)
+                elif value.data.dtype.kind == "f":
+                    parents.append(value)
+                arrays.append(value.data)
             else:
-                array = _unwrap(value, None if position in constants else parents)
+                array = _unwrap(value, None if len(arrays) in constants else parents)
                 found = found or array is not value
-            arrays.append(array)
+                arrays.append(array)
         if kwargs:
             for position, name in enumerate(names):  # in the order in which gradients come
                 if name in kwargs:
@@ -102,11 +110,8 @@ def lift(
                     found = found or kwargs[name] is not value
         if not found:
             return op(*arrays, **kwargs)[0]
-        if _mode.recording:
-            for parent in parents:
-                if parent is not None and parent.requires_grad:
-                    recorded = True
-                    break
+        recorded = recorded or any(p is not None and p.requires_grad for p in parents)
+        recorded = recorded and _mode.recording
         if takes_needs:
             kwargs["needs"] = tuple(
                 [recorded and p is not None and p.requires_grad for p in parents]
@@ -114,11 +119,7 @@ def lift(
         out, pullback = op(*arrays, **kwargs)
         if type(out) is tuple:
             return _wrap_outputs(out, pullback, parents) if recorded else tuple(map(_wrap, out))
-        tensor = _wrap(out)
-        if recorded:
-            tensor.requires_grad = True
-            tensor._parents, tensor._pullback, tensor._tick = parents, pullback, _next_tick()
-        return tensor
+        return _record(out, pullback, parents) if recorded else _wrap(out)
 
     return call
 
@@ -147,10 +148,19 @@ def _unwrap(value: Any, parents: list[Tensor | None] | None) -> Any:
 def _wrap(data: Any) -> Tensor:
     """Return a Tensor around the array, without the checks of the constructor."""
     tensor: Tensor = _new(Tensor)
-    tensor.data = data if type(data) is np.ndarray else np.asarray(data)
+    tensor.data = data if type(data) is _ARRAY else np.asarray(data)
     tensor.grad = None
     tensor.requires_grad = tensor._retains_grad = False
     tensor._parents, tensor._pullback, tensor._tick = (), None, 0
+    return tensor
+
+
+def _record(out: Any, pullback: Pullback, parents: list[Tensor | None]) -> Tensor:
+    """Return a Tensor around the output of an operation, with what `backward` needs."""
+    tensor: Tensor = _new(Tensor)
+    tensor.data = out if type(out) is _ARRAY else np.asarray(out)
+    tensor.grad, tensor.requires_grad, tensor._retains_grad = None, True, False
+    tensor._parents, tensor._pullback, tensor._tick = parents, pullback, _next_tick()
     return tensor
 
 
@@ -211,7 +221,7 @@ def _freed(dy: Any) -> tuple[Any, ...]:
     )
 
 
-class Tensor:
+class Tensor(ArrayLike):
     """An array that remembers how it was made.
 
     data: the array, shared and not copied. Numbers and lists become float32 (whole numbers int64, as
@@ -268,15 +278,14 @@ class Tensor:
             raise RuntimeError(
                 "this Tensor does not require a gradient: nothing was recorded for it"
             )
-        gradients: dict[Tensor, Any] = {
-            self: self._seed(gradient)
-        }  # of what is still to be visited
+        gradients: dict[Tensor, Any] = {self: self._seed(gradient)}  # of Tensors not yet visited
         ours: set[Tensor] = set()  # those whose gradient lies in a buffer that we allocated
         kept: list[tuple[Tensor, Array]] = []
         nodes = self._recorded()
         while nodes:  # popped, so that arrays are freed as we go
             node = nodes.pop()
             dy = gradients.pop(node, None)
+            ours.discard(node)
             pullback, parents = node._pullback, node._parents
             if pullback is None or dy is None:  # dy is None: a pullback saw no need for it
                 continue
@@ -360,64 +369,6 @@ class Tensor:
             raise RuntimeError("a recorded Tensor cannot be copied or pickled: detach() it first")
         return type(self), (self.data, self.requires_grad), (None, {"grad": self.grad})
 
-    # --- arrays in, arrays out
-
-    shape = property(lambda self: self.data.shape)
-    dtype = property(lambda self: self.data.dtype)
-    ndim = property(lambda self: self.data.ndim)
-
-    def item(self) -> float:
-        """Return the only entry as a Python number."""
-        if self.data.size != 1:
-            raise ValueError(f"item() takes a Tensor with one entry, this has shape {self.shape}")
-        return self.data.item()
-
-    def numpy(self) -> Array:
-        """Return the array; a Tensor that requires a gradient must be detached first."""
-        if self.requires_grad:
-            raise RuntimeError("this Tensor requires a gradient: use .detach().numpy(), or .data")
-        return self.data
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
-
-    def tolist(self) -> Any:
-        return self.data.tolist()
-
-    def size(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else self.shape[dim]
-
-    def numel(self) -> int:
-        return self.data.size
-
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
-        return _wrap(np.argmax(self.data, axis=dim, keepdims=keepdim and dim is not None))
-
-    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
-        return _wrap(np.argmin(self.data, axis=dim, keepdims=keepdim and dim is not None))
-
-    def __repr__(self) -> str:
-        text = np.array2string(self.data, separator=", ", prefix="Tensor(")
-        dtype = (
-            "" if self.data.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
-        )
-        return f"Tensor({text}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __bool__(self) -> bool:
-        return bool(self.data)
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self)))
-
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
             "a Tensor is not changed in place: use where(), or change .data before it is used"
@@ -475,6 +426,14 @@ class Tensor:
     reshape = view = _with_sizes(lift(ops.reshape))
     permute = _with_sizes(lift(ops.permute))
     to = lift(ops.astype)
+
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """Return the index of the first maximum, along an axis or of the flattened array."""
+        return _wrap(np.argmax(self.data, axis=dim, keepdims=keepdim and dim is not None))
+
+    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """Return the index of the first minimum, along an axis or of the flattened array."""
+        return _wrap(np.argmin(self.data, axis=dim, keepdims=keepdim and dim is not None))
 
     def float(self) -> Tensor:
         return self.to(np.float32)

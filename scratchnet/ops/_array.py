@@ -16,12 +16,13 @@ Pullback: TypeAlias = Callable[[Any], tuple[Any, ...]]
 Operand: TypeAlias = Any  # an array or a Python number
 Like: TypeAlias = tuple[tuple[int, ...], "np.dtype[Any]"] | None
 
+_ARRAY = np.ndarray  # looked up once: these functions run for every recorded operation
 _KINDS = "biuf"  # from the weakest to the strongest: bool, integers, floats
 
 
 def is_differentiable(x: Any) -> bool:
     """Whether the gradient has an entry for `x`: floating arrays do; labels and numbers do not."""
-    return isinstance(x, np.ndarray | np.floating) and x.dtype.kind == "f"
+    return isinstance(x, (np.ndarray, np.floating)) and x.dtype.kind == "f"  # noqa: UP038 - faster
 
 
 def as_float(x: Any) -> Array:
@@ -40,7 +41,7 @@ def promote(x: Operand, y: Operand) -> tuple[Operand, Operand]:
     Arrays win over 0-d arrays and those over Python numbers, as long as they are of the same kind;
     a float beside integers makes the result floating (float32 for a Python float).
     """
-    if type(x) is type(y) is np.ndarray and x.dtype is y.dtype:
+    if type(x) is type(y) is _ARRAY and x.dtype is y.dtype:
         return x, y
     if isinstance(x, bool | int | float) and not isinstance(x, np.generic):
         return _weak(x, y), np.asarray(y)
@@ -98,11 +99,13 @@ def gradients(*operands: tuple[Any, Callable[[], Array]]) -> tuple[Array, ...]:
     """
     found = []
     for x, gradient in operands:
-        form = x if type(x) is tuple else like(x)
-        if form is not None:
+        form = (x.shape, x.dtype) if type(x) is _ARRAY else x if type(x) is tuple else like(x)
+        if form is not None and form[1].kind == "f":
             shape, dtype = form
-            dx = sum_to(gradient(), shape)
-            found.append(dx if dx.dtype == dtype else dx.astype(dtype))
+            dx = gradient()
+            if dx.shape != shape:
+                dx = sum_to(dx, shape)
+            found.append(dx if dx.dtype is dtype else dx.astype(dtype, copy=False))
     return tuple(found)
 
 
