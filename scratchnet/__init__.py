@@ -6,11 +6,13 @@ Where to read on: `ops` holds the mathematics, each operation beside its gradien
 
 from scratchnet import functional, ops
 from scratchnet.autograd import Tensor, check_pullback, is_grad_enabled, lift, no_grad
+from scratchnet.linear_model import Perceptron
 from scratchnet.random import manual_seed
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Perceptron",
     "Tensor",
     "check_pullback",
     "functional",

@@ -1,0 +1,5 @@
+"""Linear models, under scikit-learn's names."""
+
+from scratchnet.linear_model.perceptron import Perceptron
+
+__all__ = ["Perceptron"]

@@ -1,0 +1,98 @@
+"""What rules that learn from one sample at a time share, whatever the rule: the order in which the
+samples come, when to stop, and the samples held out to tell when.
+
+`N` samples.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Patience", "stratified_holdout", "xorshift_permutation"]
+
+
+def xorshift_permutation(n: int, seed: int) -> NDArray[np.intp]:
+    """Return the permutation of n positions that scikit-learn's online rules apply each epoch.
+
+        s ← s ⊕ (s ≪ 13),   s ← s ⊕ (s ≫ 17),   s ← s ⊕ (s ≪ 5)        in 32 bits
+        for i = 0 … n−2:  swap the positions i and i + (s mod 2³¹) mod (n − i)
+
+    Every epoch applies the same permutation to the order of the one before.
+    Sources: Fisher & Yates 1938 (the swaps); Marsaglia 2003, "Xorshift RNGs", section 3.
+    """
+    order = list(range(n))
+    s = seed or 1  # 0 would stay 0
+    for i in range(n - 1):
+        s ^= s << 13 & 0xFFFFFFFF
+        s ^= s >> 17
+        s ^= s << 5 & 0xFFFFFFFF
+        j = i + (s & 0x7FFFFFFF) % (n - i)
+        order[i], order[j] = order[j], order[i]
+    return np.array(order, dtype=np.intp)
+
+
+class Patience:
+    """Counts the epochs in a row that were not better than the best before them by `tol`.
+
+    tol: None never loses patience.
+    """
+
+    def __init__(self, tol: float | None, n_iter_no_change: int) -> None:
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.best = -math.inf
+        self.n_without_improvement = 0
+
+    def is_lost(self, value: float) -> bool:
+        """Take the value of an epoch, larger is better; return whether to stop."""
+        if self.tol is None:
+            return False
+        improved = value >= self.best + self.tol
+        self.n_without_improvement = 0 if improved else self.n_without_improvement + 1
+        self.best = max(self.best, value)
+        return self.n_without_improvement >= self.n_iter_no_change
+
+
+def stratified_holdout(
+    y: NDArray[Any], fraction: float, random_state: np.random.RandomState
+) -> NDArray[np.bool_]:
+    """Return a mask, (N,), of the ⌈fraction · N⌉ samples held out, each class with its share.
+
+    They are the samples of scikit-learn's StratifiedShuffleSplit with the same random state.
+    Raises ValueError if a class has fewer than two samples, or a side has fewer than classes.
+    """
+    classes, label, counts = np.unique(y, return_inverse=True, return_counts=True)
+    n_held = math.ceil(fraction * len(y))
+    if counts.min() < 2 or min(n_held, len(y) - n_held) < len(classes):
+        raise ValueError(
+            f"validation_fraction={fraction} of {len(y)} samples holds out {n_held} and leaves "
+            f"{len(y) - n_held}: each side needs a sample of each of the {len(classes)} classes, "
+            f"which have {counts.tolist()}"
+        )
+    kept = _apportion(counts, len(y) - n_held, random_state)
+    held = _apportion(counts - kept, n_held, random_state)
+    mask = np.zeros(len(y), dtype=bool)
+    for k in range(len(classes)):
+        members = np.flatnonzero(label == k)[random_state.permutation(counts[k])]
+        mask[members[kept[k] : kept[k] + held[k]]] = True
+    return mask
+
+
+def _apportion(
+    counts: NDArray[np.int_], n_seats: int, random_state: np.random.RandomState
+) -> NDArray[np.int_]:
+    """Return how many of `n_seats` each class gets: by the largest remainder, ties by lot."""
+    exact = counts / counts.sum() * n_seats
+    seats = np.floor(exact).astype(int)
+    remainder = exact - seats
+    for value in np.unique(remainder)[::-1]:
+        n_left = n_seats - int(seats.sum())
+        if n_left == 0:
+            break
+        tied = np.flatnonzero(remainder == value)
+        seats[random_state.choice(tied, size=min(len(tied), n_left), replace=False)] += 1
+    return seats
