@@ -56,6 +56,9 @@ class no_grad(ContextDecorator):
     def __init__(self) -> None:
         self._before: list[bool] = []
 
+    def _recreate_cm(self) -> no_grad:
+        return no_grad()  # a decorated function may run in several threads at once
+
     def __enter__(self) -> None:
         self._before.append(_mode.recording)
         _mode.recording = False
@@ -80,6 +83,8 @@ def lift(
     code = op.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     takes_needs = "needs" in names
+    if unknown := [name for name in constant if name not in names]:
+        raise ValueError(f"constant={unknown}: {op.__name__} takes {', '.join(names)}")
     constants = frozenset(names.index(name) for name in constant)
 
     @wraps(op)
@@ -119,7 +124,9 @@ def lift(
         out, pullback = op(*arrays, **kwargs)
         if type(out) is tuple:
             return _wrap_outputs(out, pullback, parents) if recorded else tuple(map(_wrap, out))
-        return _record(out, pullback, parents) if recorded else _wrap(out)
+        if recorded and out.dtype.kind == "f":
+            return _record(out, pullback, parents)
+        return _wrap(out)
 
     return call
 
