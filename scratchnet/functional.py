@@ -8,6 +8,7 @@ The mathematics, the shapes and the gradients stand in `ops`, under the same nam
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from scratchnet import ops
 from scratchnet.autograd import Tensor, lift
 from scratchnet.ops._array import Array
+from scratchnet.ops.normalization import check_channels
 from scratchnet.ops.shape import flat_shape
 from scratchnet.random import resolve_rng
 
@@ -82,8 +84,8 @@ _dropout = lift(ops.dropout)
 
 def batch_norm(
     x: Any,
-    running_mean: Array | None,
-    running_var: Array | None,
+    running_mean: Array | Tensor | None,
+    running_var: Array | Tensor | None,
     weight: Any = None,
     bias: Any = None,
     training: bool = False,
@@ -99,19 +101,24 @@ def batch_norm(
     value, and the running variance takes the unbiased one, while y is normalised with the biased one.
     Without running statistics the batch's are used in either case. An empty batch leaves them as they are.
     """
-    if not training and (running_mean is None) != (running_var is None):
+    kept_mean, kept_var = _array_of(running_mean), _array_of(running_var)
+    if (kept_mean is None) != (kept_var is None):
         raise ValueError("batch_norm takes running_mean and running_var both, or neither")
-    if not training and running_mean is not None:
-        return batch_norm_inference(x, running_mean, running_var, weight, bias, eps)
+    if kept_mean is None:
+        return _batch_norm_training(x, weight, bias, eps)[0]
+    if not training:
+        return batch_norm_inference(x, kept_mean, kept_var, weight, bias, eps)
+    check_channels("batch_norm", _array_of(x), running_mean=kept_mean, running_var=kept_var)
     y, mean, var = _batch_norm_training(x, weight, bias, eps)
-    m = (x.data.size if isinstance(x, Tensor) else x.size) // x.shape[1] if x.shape[1] else 0
+    m = x.shape[0] * prod(x.shape[2:])
     if m > 1:
-        mean, var = (a.data if isinstance(a, Tensor) else a for a in (mean, var))
-        if running_mean is not None:
-            running_mean += momentum * (mean - running_mean)
-        if running_var is not None:
-            running_var += momentum * (var * (m / (m - 1)) - running_var)
+        kept_mean += momentum * (_array_of(mean) - kept_mean)
+        kept_var += momentum * (_array_of(var) * (m / (m - 1)) - kept_var)
     return y
+
+
+def _array_of(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else x
 
 
 def dropout(

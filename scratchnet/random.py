@@ -7,15 +7,16 @@ scikit-learn instead and take `random_state`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["get_rng_state", "manual_seed", "resolve_rng", "set_rng_state"]
+__all__ = ["Rng", "get_rng_state", "manual_seed", "resolve_rng", "set_rng_state"]
 
-_generator: np.random.Generator | None = (
-    None  # made when first drawn from: numpy.random loads slowly
-)
+# What `rng=` takes. Written as a string, since NumPy loads numpy.random only when it is named.
+Rng: TypeAlias = "int | np.random.Generator | None"
+
+_generator: np.random.Generator | None = None  # made when first drawn from
 
 
 def manual_seed(seed: int) -> np.random.Generator:
@@ -30,8 +31,11 @@ def manual_seed(seed: int) -> np.random.Generator:
     return _generator
 
 
-def resolve_rng(rng: int | np.random.Generator | None = None) -> np.random.Generator:
-    """Return the generator to draw from: the one given, a new one for a seed, or the shared one."""
+def resolve_rng(rng: Rng = None) -> np.random.Generator:
+    """Return the generator to draw from: the one given, a new one for a seed, or the shared one.
+
+    A seed starts the same stream every time: who draws twice resolves it once.
+    """
     global _generator
     if rng is not None:
         return np.random.default_rng(rng)
@@ -41,7 +45,10 @@ def resolve_rng(rng: int | np.random.Generator | None = None) -> np.random.Gener
 
 
 def get_rng_state() -> dict[str, Any]:
-    """Return the state of the shared generator: with it a stopped training goes on exactly."""
+    """Return the state of the shared generator: with it a stopped training goes on exactly.
+
+    It is a dictionary of strings and whole numbers, which json can write.
+    """
     return dict(resolve_rng().bit_generator.state)
 
 

@@ -43,19 +43,23 @@ def promote(x: Operand, y: Operand) -> tuple[Operand, Operand]:
     """
     if type(x) is type(y) is _ARRAY and x.dtype is y.dtype:
         return x, y
-    if isinstance(x, bool | int | float) and not isinstance(x, np.generic):
-        return _weak(x, y), np.asarray(y)
-    if isinstance(y, bool | int | float) and not isinstance(y, np.generic):
-        return np.asarray(x), _weak(y, x)
+    if _is_number(x):
+        return x, _beside(x, y)
+    if _is_number(y):
+        return _beside(y, x), y
     x, y = np.asarray(x), np.asarray(y)
     dtype = _result_dtype(x, y)
     return x.astype(dtype, copy=False), y.astype(dtype, copy=False)
 
 
-def _weak(number: float, array: Any) -> Operand:
-    """Return the number in a form that keeps the array's dtype where torch keeps it."""
-    kind = np.asarray(array).dtype.kind
-    return np.float32(number) if isinstance(number, float) and kind in "biu" else number
+def _is_number(x: Operand) -> bool:
+    return isinstance(x, bool | int | float) and not isinstance(x, np.generic)
+
+
+def _beside(number: float, other: Operand) -> Array:
+    """Return the other operand as an array in the dtype that it takes on beside a Python number."""
+    array = np.asarray(other, np.float32 if type(other) is float else None)
+    return as_float(array) if isinstance(number, float) else array
 
 
 def _result_dtype(x: Array, y: Array) -> np.dtype[Any]:

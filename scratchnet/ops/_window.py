@@ -9,7 +9,7 @@ slices leave out is padding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,20 +47,18 @@ class Window(NamedTuple):
     def _axis(self, axis: int, tap: int) -> tuple[slice, slice]:
         """Return the outputs at which this tap sees the input, and the input entries that it sees."""
         step, n, out = self.stride[axis], self.size[axis], self.out[axis]
-        shift = tap * self.dilation[axis] - self.before[axis]  # seen = p·step + shift
-        first = min(max(0, -(shift // step)), out)  # the first p with p·step + shift ≥ 0
-        stop = max(
-            first, min(out, (n - 1 - shift) // step + 1)
-        )  # the first with p·step + shift ≥ n
+        shift = tap * self.dilation[axis] - self.before[axis]  # output p looks at p·step + shift
+        first = max(0, -(shift // step))  # the first p that looks at 0 or beyond
+        stop = min(out, (n - 1 - shift) // step + 1)  # the first p that looks at n or beyond
+        if first >= stop:
+            return slice(0, 0), slice(0, 0)  # this tap sees nothing but padding
         start = first * step + shift
-        return slice(first, stop), slice(
-            start, start + (stop - first) * step, step
-        ) if stop > first else slice(0, 0)
+        return slice(first, stop), slice(start, start + (stop - first) * step, step)
 
 
 def pair(name: str, value: Pair, minimum: int) -> tuple[int, int]:
     """Return an int or a pair as a pair; raise if it is none or too small."""
-    both = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    both = tuple(value) if isinstance(value, Iterable) else (value, value)
     if len(both) != 2 or not all(isinstance(v, int | np.integer) for v in both):
         raise ValueError(f"{name} takes an int or a pair of ints, got {value!r}")
     if min(both) < minimum:
@@ -69,7 +67,10 @@ def pair(name: str, value: Pair, minimum: int) -> tuple[int, int]:
 
 
 def require_images(name: str, x: Array) -> None:
+    """Raise unless x is a batch, maybe an empty one, of images that have pixels."""
     if x.ndim != 4:
         raise ValueError(
             f"{name} takes x of shape (N, C, H, W), got {x.ndim} dimensions: {x.shape}"
         )
+    if 0 in x.shape[2:]:
+        raise ValueError(f"{name} takes images of at least one pixel, got x {x.shape}")

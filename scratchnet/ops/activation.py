@@ -133,7 +133,7 @@ def gelu(x: Array, approximate: str = "none") -> tuple[Array, Pullback]:
         y = x · Φ(x),   Φ(x) = (1 + erf(x/√2)) / 2
         ∂L/∂x = dy · (Φ(x) + x · φ(x)),   φ(x) = exp(−x²/2) / √(2π)
 
-    With approximate="tanh", Φ(x) ≈ (1 + t)/2 with t = tanh(u), u = √(2/π) (x + 0.044715 x³), and
+    With approximate="tanh", Φ(x) ≈ (1 + t)/2 with t = tanh(u), u = √(2/π) x (1 + 0.044715 x²), and
     the slope of that: (1 + t)/2 + x (1 − t²)/2 · √(2/π) (1 + 3·0.044715 x²).
     Source: Hendrycks & Gimpel 2016, section 2.
     """
@@ -142,15 +142,18 @@ def gelu(x: Array, approximate: str = "none") -> tuple[Array, Pullback]:
         cdf = 0.5 * (1.0 + erf(x * sqrt(0.5)))
 
         def slope() -> Array:
-            return cdf + x * np.exp(-0.5 * x * x) * (1.0 / sqrt(2.0 * pi))
+            a = _bounded(x)
+            return cdf + a * np.exp(-0.5 * a * a) * (1.0 / sqrt(2.0 * pi))
 
     elif approximate == "tanh":
-        t = np.tanh(sqrt(2.0 / pi) * (x + 0.044715 * x**3))
+        a = _bounded(x)
+        t = np.tanh(sqrt(2.0 / pi) * a * (1.0 + 0.044715 * a * a))
         cdf = 0.5 * (1.0 + t)
 
         def slope() -> Array:
-            du = sqrt(2.0 / pi) * (1.0 + 3.0 * 0.044715 * x * x)
-            return cdf + 0.5 * x * (1.0 - t * t) * du
+            a = _bounded(x)
+            du = sqrt(2.0 / pi) * (1.0 + 3.0 * 0.044715 * a * a)
+            return cdf + 0.5 * a * (1.0 - t * t) * du
 
     else:
         raise ValueError(f"gelu: approximate is 'none' or 'tanh', got {approximate!r}")
@@ -159,3 +162,8 @@ def gelu(x: Array, approximate: str = "none") -> tuple[Array, Pullback]:
         return (dy * slope(),)
 
     return x * cdf, pullback
+
+
+def _bounded(x: Array) -> Array:
+    """Return x within ±40, where φ is 0 and tanh u is ±1 in every digit: its powers cannot overflow."""
+    return np.clip(x, -40.0, 40.0)

@@ -1,6 +1,8 @@
 """Losses for classes: how improbable the network held what was true.
 
 Letters: N batch, K classes, … further axes (pixels), D all positions N·… taken together.
+
+reduction: "mean" over the positions, "sum", or "none" for the loss of every position.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float, is_differentiable
+from scratchnet.ops._array import Array, Pullback, as_float
 from scratchnet.ops.loss import reduce_losses
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -32,67 +34,66 @@ def cross_entropy(
     the classes (1 if not given) and ε the label smoothing.
 
     The mean divides by Σ w[label] over the positions that are not ignored; for probabilities by the
-    number of positions. Is everything ignored, the mean is NaN.
+    number of positions. If every position is ignored, the mean is NaN and its gradient 0.
 
     x: (N, K, …) or (K,) · target: integer labels (N, …) or (), or floating probabilities like x
     weight: (K,), without gradient · ignore_index: a label that adds nothing → a number, or (N, …)
     Raises IndexError for a label outside 0 … K−1 that is not ignore_index.
     Source: Szegedy et al. 2016, section 7 (label smoothing).
+
+    >>> float(cross_entropy(np.log([[0.5, 0.25, 0.25]]), np.array([1]))[0].round(6))  # ln 4
+    1.386294
     """
-    if not 0.0 <= label_smoothing <= 1.0:
+    if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing lies between 0 and 1, got {label_smoothing}")
     x, target = as_float(x), np.asarray(target)
     scores, restore = _classes_last(x)  # (D, K)
     w = _class_weights(weight, scores)
-    log_p = scores - scores.max(axis=1, keepdims=True, initial=-np.inf)
-    log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
-    eps, n_classes = label_smoothing, scores.shape[1]
-    dtarget: Any = None
+    with np.errstate(invalid="ignore"):  # ∞ − ∞ in a row without a finite maximum
+        log_p = scores - scores.max(axis=1, keepdims=True)
+        log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    eps = float(label_smoothing)
+    sharp, smooth = 1.0 - eps, eps / scores.shape[1]  # q = w (sharp · t + smooth)
 
     if target.dtype.kind == "f":
-        if target.shape != x.shape:
-            raise ValueError(
-                f"cross_entropy: probabilities are shaped like x {x.shape}, got {target.shape}"
-            )
-        t = _classes_last(target)[0].astype(x.dtype, copy=False)
-        q = w * (t if eps == 0 else t * (1.0 - eps) + eps / n_classes)
-        losses, total = -np.einsum("dk,dk->d", q, log_p), None
+        t = _probabilities(x, target, ignore_index)
+        q = w * (sharp * t + smooth)
+        with np.errstate(invalid="ignore"):  # 0 · −∞
+            losses = -np.einsum("dk,dk->d", q, log_p)
         total = float(len(losses))
-        target_dtype = target.dtype
 
         def dscores(dl: Array) -> Array:
             return dl[:, None] * (np.exp(log_p) * q.sum(axis=1, keepdims=True) - q)
 
-        def dtarget(dl: Array) -> Array:
-            return (dl[:, None] * w * log_p * (eps - 1.0)).astype(target_dtype, copy=False)
-
     else:
-        labels, kept, at_label = _labels(x, target, n_classes, ignore_index)
+        labels, kept, at_label = _labels(x, target, scores.shape[1], ignore_index)
         w_label = w[labels] * kept  # (D,), 0 where ignored
-        losses = -(1.0 - eps) * w_label * log_p[at_label]
-        if eps:
-            losses -= (eps / n_classes) * kept * (log_p @ w)
+        losses = -sharp * w_label * np.where(kept, log_p[at_label], 0.0)
+        if smooth:
+            losses -= smooth * np.where(kept, log_p @ w, 0.0)
         total = float(w_label.sum())
 
         def dscores(dl: Array) -> Array:
-            # q is (1 − ε) w[label] at the label, plus ε w/K everywhere; it is never laid out in full
+            # q is w · sharp at the label, plus w · smooth everywhere; it is never laid out in full.
+            dl = np.where(kept, dl, 0.0)
             ds = np.exp(log_p)
-            ds *= (dl * ((1.0 - eps) * w_label + (eps / n_classes) * w.sum() * kept))[:, None]
-            ds[at_label] -= dl * (1.0 - eps) * w_label
-            if eps:
-                ds -= (dl * kept)[:, None] * (w * (eps / n_classes))
+            ds *= (dl * (sharp * w_label + smooth * w.sum()))[:, None]
+            ds[at_label] -= dl * sharp * w_label
+            if smooth:
+                ds -= dl[:, None] * (smooth * w)
             return ds
 
-    y, spread = reduce_losses(losses.astype(x.dtype, copy=False), reduction, total)
-    shape = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
-    has_dtarget, n = is_differentiable(target), len(losses)
+    y, spread = reduce_losses(losses, reduction, total)
+    target_dtype = target.dtype
 
     def pullback(dy: Array) -> tuple[Array, ...]:
-        dl = np.broadcast_to(np.reshape(spread(dy), -1), (n,)).astype(log_p.dtype, copy=False)
-        grads = (restore(dscores(dl)),)
-        return (*grads, restore(dtarget(dl))) if has_dtarget else grads
+        dl = np.broadcast_to(np.ravel(spread(dy)), log_p.shape[:1])
+        dx = restore(dscores(dl))
+        if target_dtype.kind != "f":
+            return (dx,)
+        return dx, restore(dl[:, None] * (-sharp * w * log_p)).astype(target_dtype, copy=False)
 
-    return (y.reshape(shape) if reduction == "none" else y), pullback
+    return (y.reshape(_without_classes(x)) if reduction == "none" else y), pullback
 
 
 def nll_loss(
@@ -107,34 +108,34 @@ def nll_loss(
         l = −w[t] · x[t]
         ∂l/∂x_k = −w[t] · [k = t]
 
-    The mean divides by Σ w[t] over the positions that are not ignored; of nothing it is NaN.
+    The mean divides by Σ w[t] over the positions that are not ignored; of nothing it is NaN, and its
+    gradient 0.
 
     x: (N, K, …) or (K,) · target: integer labels (N, …) or () · weight: (K,), without gradient
     → a number, or (N, …). Raises IndexError for a label outside 0 … K−1 that is not ignore_index.
     """
     x, target = as_float(x), np.asarray(target)
-    scores, restore = _classes_last(x)
+    scores, restore = _classes_last(x)  # (D, K)
     w = _class_weights(weight, scores)
     labels, kept, at_label = _labels(x, target, scores.shape[1], ignore_index)
-    w_label = w[labels] * kept
-    losses = np.where(kept, -w_label * scores[at_label], 0.0).astype(x.dtype, copy=False)
+    w_label = w[labels] * kept  # (D,), 0 where ignored
+    losses = -w_label * np.where(kept, scores[at_label], 0.0)
     y, spread = reduce_losses(losses, reduction, float(w_label.sum()))
-    shape = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
     form, dtype = scores.shape, x.dtype
 
     def pullback(dy: Array) -> tuple[Array]:
-        dl = np.broadcast_to(np.reshape(spread(dy), -1), form[:1])
+        dl = np.broadcast_to(np.ravel(spread(dy)), form[:1])
         ds = np.zeros(form, dtype)
-        ds[at_label] = -w_label * dl
+        ds[at_label] = np.where(kept, -w_label * dl, 0.0)
         return (restore(ds),)
 
-    return (y.reshape(shape) if reduction == "none" else y), pullback
+    return (y.reshape(_without_classes(x)) if reduction == "none" else y), pullback
 
 
 def _classes_last(x: Array) -> tuple[Array, Any]:
     """Return x (N, K, …) or (K,) as (D, K), and the function that takes a gradient back."""
-    if x.ndim == 0:
-        raise ValueError("the scores of classes take the shape (N, K, …) or (K,), got a number")
+    if x.ndim == 0 or x.shape[min(1, x.ndim - 1)] == 0:
+        raise ValueError(f"the scores take the shape (N, K, …) or (K,) with K ≥ 1, got {x.shape}")
     if x.ndim == 1:
         return x[None], lambda d: d[0]
     moved = np.moveaxis(x, 1, -1)  # (N, …, K)
@@ -153,11 +154,28 @@ def _class_weights(weight: Array | None, scores: Array) -> Array:
     return np.asarray(weight, scores.dtype)
 
 
+def _without_classes(x: Array) -> tuple[int, ...]:
+    """Return the shape of the positions: (N, …) for x (N, K, …), () for x (K,)."""
+    return x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
+
+
+def _probabilities(x: Array, target: Array, ignore_index: int) -> Array:
+    """Return targets that are probabilities as (D, K), in the dtype of x."""
+    if target.shape != x.shape:
+        raise ValueError(f"probabilities take the shape of x {x.shape}, got {target.shape}")
+    if ignore_index >= 0:
+        raise ValueError(f"ignore_index={ignore_index} is for labels, the target is {target.dtype}")
+    return _classes_last(target)[0].astype(x.dtype, copy=False)
+
+
 def _labels(x: Array, target: Array, n_classes: int, ignore_index: int) -> tuple[Array, Array, Any]:
     """Return the labels with ignored ones as 0, which of them count, and the index of their scores."""
-    wanted = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
+    wanted = _without_classes(x)
     if target.dtype.kind not in "iu":
-        raise TypeError(f"labels are integers and probabilities are floats, got {target.dtype}")
+        raise TypeError(
+            f"labels are integers, and only cross_entropy takes probabilities (floats): "
+            f"got {target.dtype} {target.shape}"
+        )
     if target.shape != wanted:
         raise ValueError(f"labels take the shape {wanted} for x {x.shape}, got {target.shape}")
     labels = target.reshape(-1).astype(np.int64)

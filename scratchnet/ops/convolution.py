@@ -6,7 +6,7 @@ OH OW output, K = C/G·kh·kw the length of one window, L = OH·OW the number of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -49,7 +49,11 @@ def conv2d(
     OH = ⌊(H + top + bottom − dilation·(kh−1) − 1) / stride⌋ + 1.
     padding: an int, (rows, columns), ((top, bottom), (left, right)), "valid" (none) or "same" (stride
     1 only: OH = H; of an odd total the extra one goes to the bottom and right). Padding is zeros.
-    groups: filters f·G/F see only their share of the channels.
+    groups: filters and channels are dealt into G shares, and each share of the filters sees only its
+    own share of the channels (c counts within it).
+
+    >>> conv2d(np.array([[[[1.0, 2.0, 4.0]]]]), np.array([[[[1.0, 10.0]]]]))[0]
+    array([[[[21., 42.]]]])
     """
     window = _window_of(x, weight, bias, stride, padding, dilation, groups)
     need_x, need_weight, need_bias = (*needs, False)[:3]
@@ -142,8 +146,10 @@ def _window_of(
     shapes = f"x {x.shape}, weight {weight.shape}" + (
         "" if bias is None else f", bias {bias.shape}"
     )
-    if weight.ndim != 4 or 0 in weight.shape[2:]:
-        raise ValueError(f"weight takes the shape (F, C/groups, kh, kw), got {shapes}")
+    if weight.ndim != 4 or 0 in (weight.shape[0], *weight.shape[2:]):
+        raise ValueError(
+            f"weight takes the shape (F, C/groups, kh, kw) with at least one filter and tap: {shapes}"
+        )
     if not isinstance(groups, int | np.integer) or groups < 1 or weight.shape[0] % groups:
         raise ValueError(f"groups={groups} does not divide the {weight.shape[0]} filters: {shapes}")
     if x.shape[1] != weight.shape[1] * groups:
@@ -179,9 +185,7 @@ def _padding_of(
             raise ValueError(f"padding='same' needs stride 1, got {stride}")
         # The total is dilation·(k−1); where it is odd, the extra one goes to the bottom and right.
         return [((r - 1) // 2, r - 1 - (r - 1) // 2) for r in reach]
-    if isinstance(padding, int | np.integer):
-        padding = (padding, padding)
-    sides = [(p, p) if isinstance(p, int | np.integer) else p for p in padding]
+    sides: tuple[Any, ...] = tuple(padding) if isinstance(padding, Iterable) else (padding, padding)
     if len(sides) != 2:
         raise ValueError(
             f"padding takes an int, a pair or ((top, bottom), (left, right)), got {padding!r}"

@@ -33,13 +33,13 @@ def dropout(
         raise ValueError("dropout takes either a seed or a mask")
     if mask is None:
         keep = np.random.default_rng(seed).random(x.shape, np.float32) >= p
-    elif mask.dtype != bool or mask.shape != x.shape:
-        raise ValueError(
-            f"dropout takes a bool mask like x {x.shape}, got {mask.dtype} {mask.shape}"
-        )
     else:
-        keep = mask
-    scale = 1.0 / (1.0 - p) if p < 1 else 0.0
+        keep = np.asarray(mask)
+        if keep.dtype != bool or keep.shape != x.shape:
+            raise ValueError(
+                f"dropout takes a bool mask like x {x.shape}, got {keep.dtype} {keep.shape}"
+            )
+    scale = 1.0 / (1.0 - float(p)) if p < 1 else 0.0
 
     def pullback(dy: Array) -> tuple[Array]:
         return (dy * scale * keep,)

@@ -106,12 +106,15 @@ def astype(x: Array, dtype: npt.DTypeLike) -> tuple[Array, Pullback]:
     y = x, rounded to the dtype
     ∂L/∂x = dy in the dtype of x   (0 if y is not floating: it does not vary with x)
     """
-    form = like(x)
+    form, y = like(x), x.astype(dtype)
+    varies = y.dtype.kind == "f"
 
     def pullback(dy: Array) -> tuple[Array, ...]:
-        return () if form is None else (dy.astype(form[1]),)
+        if form is None:
+            return ()
+        return (dy.astype(form[1]) if varies else np.zeros(*form),)
 
-    return x.astype(dtype), pullback
+    return y, pullback
 
 
 def negative(x: Array) -> tuple[Array, Pullback]:
@@ -215,7 +218,7 @@ def maximum(x: Operand, y: Operand) -> tuple[Array, Pullback]:
         z = max(x, y)
         ∂L/∂x = dz · [x > y] + dz/2 · [x = y],   ∂L/∂y likewise
 
-    Where both are equal, each takes half of the gradient.
+    Where both are equal, each takes half of the gradient; beside a NaN, each takes the whole.
     """
     a, b = promote(x, y)
 
@@ -231,7 +234,7 @@ def minimum(x: Operand, y: Operand) -> tuple[Array, Pullback]:
         z = min(x, y)
         ∂L/∂x = dz · [x < y] + dz/2 · [x = y],   ∂L/∂y likewise
 
-    Where both are equal, each takes half of the gradient.
+    Where both are equal, each takes half of the gradient; beside a NaN, each takes the whole.
     """
     a, b = promote(x, y)
 
@@ -242,9 +245,11 @@ def minimum(x: Operand, y: Operand) -> tuple[Array, Pullback]:
 
 
 def _share(larger: Operand, smaller: Operand) -> Array:
-    """Return 1 where the first is larger, ½ where both are equal, else 0."""
+    """Return 1 where the first is larger or one is NaN, ½ where both are equal, else 0."""
     dtype = np.result_type(larger, smaller)
-    return (np.greater(larger, smaller) + 0.5 * np.equal(larger, smaller)).astype(dtype)
+    share = np.subtract(1.0, np.less(larger, smaller), dtype=dtype)
+    share -= 0.5 * np.equal(larger, smaller)
+    return share
 
 
 def clip(

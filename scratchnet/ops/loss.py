@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, gradients, like, promote
+from scratchnet.ops._array import Array, Pullback, as_float, gradients, like, promote
 from scratchnet.ops.activation import _sigmoid
 
 __all__ = ["binary_cross_entropy_with_logits", "huber_loss", "l1_loss", "mse_loss"]
@@ -44,17 +44,18 @@ def huber_loss(
 ) -> tuple[Array, Pullback]:
     """Squared error near the target, absolute error beyond δ, so that outliers pull less.
 
-        l = ½ (x − t)² where |x − t| ≤ δ, else δ (|x − t| − δ/2)
+        l = c (|x − t| − c/2),   c = min(|x − t|, δ)     (½ (x − t)² near, δ (|x − t| − δ/2) far)
         ∂l/∂x = x − t bounded to ±δ,   ∂l/∂t = −∂l/∂x
 
     x, target: one shape → a number, or that shape for reduction="none"
     Source: Huber 1964, section 1.
     """
-    if delta <= 0:
+    if not delta > 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    d = _difference("huber_loss", x, target)
-    far = np.abs(d)
-    losses = np.where(far <= delta, 0.5 * d * d, delta * (far - 0.5 * delta))
+    delta, d = float(delta), _difference("huber_loss", x, target)
+    distance = np.abs(d)
+    c = np.minimum(distance, delta)
+    losses = c * (distance - 0.5 * c)
 
     def slope() -> Array:
         return np.clip(d, -delta, delta)
@@ -71,11 +72,11 @@ def binary_cross_entropy_with_logits(
 ) -> tuple[Array, Pullback]:
     """Cross-entropy of a yes-or-no question, from its logit x.
 
-        l = w · [(1 − t) x + q · ln(1 + e⁻ˣ)],   q = 1 + (pos_weight − 1) t
-        ∂l/∂x = w · [(1 − t) − q (1 − σ(x))],   ∂l/∂t = w · [−x + (pos_weight − 1) ln(1 + e⁻ˣ)]
+        l = w · [p · t · ln(1 + e⁻ˣ) + (1 − t) · ln(1 + eˣ)]       (p = pos_weight)
+        ∂l/∂x = w · [(1 − t) σ(x) − p · t σ(−x)],   ∂l/∂t = w · [p · ln(1 + e⁻ˣ) − ln(1 + eˣ)]
 
-    Without weights this is −t ln σ(x) − (1 − t) ln(1 − σ(x)), but exact for logits of any size:
-    ln(1 + e⁻ˣ) = max(−x, 0) + ln(1 + e⁻|x|).
+    ln(1 + e⁻ˣ) is −ln σ(x), the loss if the answer is yes, and ln(1 + eˣ) is −ln(1 − σ(x)). Written as
+    max(±x, 0) + ln(1 + e⁻|x|) they neither overflow nor cancel, whatever the logit.
 
     x, target: one shape, targets between 0 and 1; weight, pos_weight: broadcast to it, without
     gradient → a number, or that shape for reduction="none". The mean divides by the number of entries.
@@ -84,30 +85,37 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"binary_cross_entropy_with_logits: x {np.shape(x)} and target {np.shape(target)} differ"
         )
-    a, t = promote(x, target)
-    w: Any = 1.0 if weight is None else weight
-    extra: Any = 0.0 if pos_weight is None else pos_weight - 1.0
-    softplus = np.maximum(-a, 0.0) + np.log1p(np.exp(-np.abs(a)))  # ln(1 + e⁻ˣ)
-    q = 1.0 + extra * t
-    losses = np.asarray(w * ((1.0 - t) * a + q * softplus))
-    if losses.shape != a.shape:
-        raise ValueError(
-            f"weight and pos_weight must broadcast to x {a.shape}, the loss is {losses.shape}"
-        )
+    a, t = map(as_float, promote(x, target))
+    w, p = _weight("weight", weight, a), _weight("pos_weight", pos_weight, a)
+    tail = np.log1p(np.exp(-np.abs(a)))  # ln(1 + e⁻|x|)
+    yes, no = p * (np.maximum(-a, 0.0) + tail), np.maximum(a, 0.0) + tail
+    with np.errstate(invalid="ignore"):  # 0 · ∞: the loss of an infinite logit is NaN or ∞
+        losses = np.asarray(w * (t * yes + (1.0 - t) * no))
     return _reduced(
-        losses.astype(a.dtype, copy=False),
+        losses,
         reduction,
-        (x, lambda: w * ((1.0 - t) - q * _sigmoid(-a))),
-        (target, lambda: w * (extra * softplus - a)),
+        (x, lambda: w * ((1.0 - t) * _sigmoid(a) - p * t * _sigmoid(-a))),
+        (target, lambda: w * (yes - no)),
     )
+
+
+def _weight(name: str, weight: Array | None, x: Array) -> Any:
+    """Return the weight in the dtype of x, 1 if there is none; raise if it does not broadcast to x."""
+    if weight is None:
+        return 1.0
+    try:
+        np.broadcast_to(weight, x.shape)
+    except ValueError:
+        raise ValueError(f"{name} {np.shape(weight)} does not broadcast to x {x.shape}") from None
+    return np.asarray(weight, x.dtype)
 
 
 def _difference(name: str, x: Array, target: Array) -> Array:
     # Broadcasting (N,) against (N, 1) would silently compare every entry with every other one.
     if np.shape(x) != np.shape(target):
         raise ValueError(f"{name}: x {np.shape(x)} and target {np.shape(target)} differ in shape")
-    a, t = promote(x, target)
-    return np.subtract(a, t)
+    a, t = map(as_float, promote(x, target))
+    return np.asarray(a - t)
 
 
 def _reduced(losses: Array, reduction: str, *operands: tuple[Array, Any]) -> tuple[Array, Pullback]:

@@ -36,20 +36,20 @@ def batch_norm(
     running variance is the unbiased one, var · m/(m − 1). `batch_norm_inference` uses what was kept.
 
     x: (N, C, …) · weight, bias: (C,) → y like x; μ, var: (C,). One value per channel (m = 1) raises:
-    it would be normalised to 0 whatever it was.
+    it would be normalised to 0 whatever it was. An empty batch gives an empty y.
     Source: Ioffe & Szegedy 2015, algorithm 1.
     """
-    _check_channels("batch_norm", x, weight=weight, bias=bias)
+    check_channels("batch_norm", x, weight=weight, bias=bias)
     shape, has_weight, has_bias = x.shape, weight is not None, bias is not None
-    m = x.size // max(1, shape[1])
-    if m == 1 and shape[0]:
+    x3 = x.reshape(*shape[:2], prod(shape[2:]))  # (N, C, L)
+    m = x3.shape[0] * x3.shape[2]
+    if m == 1:
         raise ValueError(f"batch_norm needs more than one value per channel in training, x {shape}")
-    x3 = x.reshape(shape[0], shape[1], prod(shape[2:]))  # (N, C, L)
-    per_value = 1.0 / max(m, 1)
+    per_value = 1.0 / max(m, 1)  # of nothing, mean and variance are 0
     mean = x3.sum(axis=(0, 2)) * per_value
     y = x3 - mean[:, None]
     var = np.einsum("ncl,ncl->c", y, y) * per_value
-    inv_std = 1.0 / np.sqrt(var + eps)
+    inv_std = 1.0 / np.sqrt(var + float(eps))
     y *= (inv_std if weight is None else inv_std * weight)[:, None]
     if bias is not None:
         y += bias[:, None]
@@ -92,11 +92,12 @@ def batch_norm_inference(
 
     running_mean and running_var have no gradient. x: (N, C, …); all others: (C,) → y like x
     """
-    _check_channels("batch_norm", x, weight=weight, bias=bias)
-    _check_channels("batch_norm", x, running_mean=running_mean, running_var=running_var)
+    check_channels("batch_norm", x, weight=weight, bias=bias)
+    check_channels("batch_norm", x, running_mean=running_mean, running_var=running_var)
     shape, has_weight, has_bias = x.shape, weight is not None, bias is not None
-    x3 = x.reshape(shape[0], shape[1], prod(shape[2:]))  # (N, C, L)
-    mean, inv_std = running_mean, 1.0 / np.sqrt(running_var + eps)
+    x3 = x.reshape(*shape[:2], prod(shape[2:]))  # (N, C, L)
+    mean = running_mean.copy()  # training goes on changing the layer's own
+    inv_std = 1.0 / np.sqrt(running_var + float(eps))
     scale = inv_std if weight is None else inv_std * weight
     y = x3 - mean[:, None]
     y *= scale[:, None]
@@ -105,7 +106,7 @@ def batch_norm_inference(
     kept_x = x3 if has_weight else None
 
     def pullback(dy: Array) -> tuple[Array, ...]:
-        dy = dy.reshape(-1, *n_channels_length) if dy.size else dy.reshape(0, *n_channels_length)
+        dy = dy.reshape(y_shape)  # (N, C, L)
         grads = [(dy * scale[:, None]).reshape(shape)]
         if kept_x is not None:
             grads.append(np.einsum("ncl,ncl->c", dy, kept_x - mean[:, None]) * inv_std)
@@ -113,7 +114,7 @@ def batch_norm_inference(
             grads.append(dy.sum(axis=(0, 2)))
         return tuple(grads)
 
-    n_channels_length = y.shape[1:]
+    y_shape = y.shape
     return y.reshape(shape), pullback
 
 
@@ -134,7 +135,9 @@ def layer_norm(
     Source: Ba, Kiros & Hinton 2016, eq. 4.
     """
     require_same_dtype("layer_norm", x=x, weight=weight, bias=bias)
-    form = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if isinstance(normalized_shape, int | np.integer):
+        normalized_shape = (normalized_shape,)
+    form = tuple(normalized_shape)
     if not form or x.shape[-len(form) :] != form:
         raise ValueError(f"layer_norm: x must end in normalized_shape {form}, x {x.shape}")
     for name, a in (("weight", weight), ("bias", bias)):
@@ -146,7 +149,7 @@ def layer_norm(
     flat_weight = weight.reshape(d) if weight is not None else None
     mean = rows.sum(axis=1, keepdims=True) / max(d, 1)
     y = rows - mean
-    inv_std = 1.0 / np.sqrt(np.einsum("nd,nd->n", y, y)[:, None] / max(d, 1) + eps)
+    inv_std = 1.0 / np.sqrt(np.einsum("nd,nd->n", y, y)[:, None] / max(d, 1) + float(eps))
     y *= inv_std
     if flat_weight is not None:
         y *= flat_weight
@@ -167,7 +170,7 @@ def layer_norm(
     return y.reshape(shape), pullback
 
 
-def _check_channels(name: str, x: Array, **per_channel: Array | None) -> None:
+def check_channels(name: str, x: Array, **per_channel: Array | None) -> None:
     """Raise unless x is (N, C, …) and the others are (C,), all of one floating dtype."""
     require_same_dtype(name, x=x, **per_channel)
     if x.ndim < 2:

@@ -29,16 +29,21 @@ def max_pool2d(
         y[n,c,p,q] = max_ij x[n, c, p·s + i·d − pad, q·s + j·d − pad]
         ∂L/∂x[n,c,h,w] = Σ dy[n,c,p,q] over the windows whose first maximum stands at (h, w)
 
-    Of equal entries in a window the first, row by row, takes the whole gradient. Padding counts as −∞
-    and is at most half the kernel, so that every window sees some of x. A NaN in a window wins.
+    x: (N, C, H, W) → y: (N, C, OH, OW), OH = ⌊(H + 2·pad − dilation·(kh−1) − 1) / stride⌋ + 1, with
+    ⌈ ⌉ in ceil_mode, where a window that would start in the right padding is dropped.
+    stride: the kernel's size if None. With return_indices also the maximum's position h·W + w, int64,
+    (N, C, OH, OW).
 
-    x: (N, C, H, W) → y: (N, C, OH, OW). stride: the kernel's size if None. With return_indices also
-    the maximum's position h·W + w, int64, (N, C, OH, OW).
+    Of equal entries in a window the first, row by row, takes the whole gradient. The first NaN of a
+    window counts as its maximum. Padding counts as −∞ and is at most half the kernel, so that every
+    window sees some of x; only a dilated one may miss x altogether: y is −∞, its position −1.
+
+    >>> max_pool2d(np.array([[[[1.0, 3.0, 2.0, 0.0]]]]), (1, 2))[0]
+    array([[[[3., 2.]]]])
     """
     require_images("max_pool2d", x)
     window = _window_of(x, kernel_size, stride, padding, dilation, ceil_mode)
-    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    y = np.full(x.shape[:2] + window.out, lowest, x.dtype)
+    y = np.full(x.shape[:2] + window.out, _lowest(x.dtype), x.dtype)
     for _, where, seen in window.taps():
         np.maximum(y[where], x[seen], out=y[where])
 
@@ -56,9 +61,16 @@ def max_pool2d(
     return ((y, _positions(x, y, window)) if return_indices else y), pullback
 
 
+def _lowest(dtype: np.dtype[Any]) -> Any:
+    """Return what no entry is below: the padding under a maximum."""
+    if dtype.kind not in "fiu":
+        raise TypeError(f"max_pool2d takes real numbers, got dtype {dtype}")
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
 def _is_maximum(x: Array, y: Array) -> Array:
-    """Return where x equals the maximum y; where the maximum is NaN, that is a NaN of x."""
-    return (x == y) | ((x != x) & (y != y))
+    """Return where x is the maximum y of a window that holds it. NaN, unequal to itself, always is."""
+    return (x == y) | (x != x)
 
 
 def _positions(x: Array, y: Array, window: Window) -> Array:
@@ -88,12 +100,16 @@ def avg_pool2d(
     m counts the window's entries, those on the padding included if count_include_pad; what a window
     of ceil_mode overhangs beyond the padding is never counted. divisor_override replaces m.
 
-    x: (N, C, H, W) → y: (N, C, OH, OW). stride: the kernel's size if None.
+    x: (N, C, H, W) → y: (N, C, OH, OW), of the size that `max_pool2d` has. stride: the kernel's size
+    if None. padding: zeros, at most half the kernel.
+
+    >>> avg_pool2d(np.array([[[[1.0, 3.0, 2.0, 0.0]]]]), (1, 2))[0]
+    array([[[[2., 1.]]]])
     """
     x = as_float(x)
     require_images("avg_pool2d", x)
     window = _window_of(x, kernel_size, stride, padding, 1, ceil_mode)
-    if divisor_override is not None and divisor_override == 0:
+    if divisor_override == 0:
         raise ValueError("divisor_override must not be 0")
     m: Any = float(divisor_override) if divisor_override else _counts(window, count_include_pad)
     m = np.asarray(m, x.dtype)  # (OH, OW) or ()
@@ -133,16 +149,17 @@ def _window_of(
     step = kernel if stride is None else pair("stride", stride, 1)
     gap, before = pair("dilation", dilation, 1), pair("padding", padding, 0)
     if before[0] > kernel[0] // 2 or before[1] > kernel[1] // 2:
-        raise ValueError(f"padding must be at most half of kernel_size: {before} and {kernel}")
+        raise ValueError(f"padding {before} must be at most half of kernel_size {kernel}")
     out = []
     for n, k, s, d, p in zip(x.shape[2:], kernel, step, gap, before, strict=True):
         room = n + 2 * p - d * (k - 1) - 1
         windows = (-(-room // s) if ceil_mode else room // s) + 1
         if ceil_mode and (windows - 1) * s >= n + p:
             windows -= 1  # the last one would start in the right padding: it is dropped
-        if room < 0 or windows < 1:
+        if windows < 1:
             raise ValueError(
-                f"the windows are larger than the padded x: kernel_size {kernel}, x {x.shape}"
+                f"the window is larger than the padded x: kernel_size {kernel}, dilation {gap}, "
+                f"padding {before}, x {x.shape}"
             )
         out.append(windows)
     size = x.shape[2], x.shape[3]

@@ -7,6 +7,7 @@ axes), weighted by each entry's share.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, TypeAlias
@@ -40,7 +41,8 @@ def sum(x: Array, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Pullba
     def pullback(dy: Array) -> tuple[Array]:
         return (np.broadcast_to(spread(dy), shape).astype(dtype, copy=False),)
 
-    return x.sum(axis=dims, keepdims=keepdim), pullback
+    counts = np.int64 if dtype.kind in "bui" else dtype  # NumPy would sum uint8 as uint64
+    return x.sum(axis=dims, keepdims=keepdim, dtype=counts), pullback
 
 
 def mean(x: Array, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Pullback]:
@@ -56,15 +58,10 @@ def mean(x: Array, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Pullb
     n, spread = prod(shape[d] for d in dims), _spread(dims, shape)
 
     def pullback(dy: Array) -> tuple[Array]:
-        return (np.broadcast_to(spread(dy) / _divisor(n), shape),)
+        return (np.broadcast_to(spread(dy) / float(n or 1), shape),)
 
     with np.errstate(invalid="ignore"):  # 0 / 0, the mean of nothing
-        return x.sum(axis=dims, keepdims=keepdim) / _divisor(n), pullback
-
-
-def _divisor(n: float) -> float:
-    """Return n as a number to divide by; NaN instead of a zero or negative count."""
-    return float(n) if n > 0 else float("nan")
+        return x.sum(axis=dims, keepdims=keepdim) / float(n), pullback
 
 
 def var(
@@ -76,21 +73,33 @@ def var(
         ∂L/∂xᵢ = dy · 2 (xᵢ − x̄) / (n − correction)
 
     The mean's own dependence on xᵢ adds Σⱼ −2 (xⱼ − x̄)/n = 0, hence no second term.
-    With n ≤ correction it is NaN.
+    With n ≤ correction the divisor is 0: y is infinite, or NaN where all xᵢ are equal, the gradient
+    is NaN, and a warning says so.
     """
     x = as_float(x)
     dims, shape = resolve_dims(dim, x.ndim), x.shape
     n, spread = prod(shape[d] for d in dims), _spread(dims, shape)
+    freedom = float(n - correction)
 
     def centred() -> Array:
-        return x - x.sum(axis=dims, keepdims=True) / _divisor(n)
+        return x - x.sum(axis=dims, keepdims=True) / float(n or 1)
 
     def pullback(dy: Array) -> tuple[Array]:
-        return (centred() * (spread(dy) * (2.0 / _divisor(n - correction))),)
+        scale = 2.0 / freedom if freedom > 0 else float("nan")
+        return (centred() * (spread(dy) * scale),)
 
     c = centred()
-    np.multiply(c, c, out=c)
-    return c.sum(axis=dims, keepdims=keepdim) / _divisor(n - correction), pullback
+    c *= c
+    squares = c.sum(axis=dims, keepdims=keepdim)
+    if freedom > 0:
+        return squares / freedom, pullback
+    if squares.size:
+        warnings.warn(
+            f"var of {n} values with correction {correction} is undefined: x {shape}, dim {dim}",
+            stacklevel=2,
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return squares / 0.0, pullback
 
 
 def amax(x: Array, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Pullback]:
@@ -143,7 +152,7 @@ def max(x: Array, dim: int | None = None, keepdim: bool = False) -> tuple[Any, P
 
     NaN counts as the maximum. The maximum of nothing raises ValueError.
     """
-    return amax(x) if dim is None else _first_extremum(np.argmax, x, dim, keepdim)
+    return amax(x, keepdim=keepdim) if dim is None else _first_extremum(np.argmax, x, dim, keepdim)
 
 
 def min(x: Array, dim: int | None = None, keepdim: bool = False) -> tuple[Any, Pullback]:
@@ -155,7 +164,7 @@ def min(x: Array, dim: int | None = None, keepdim: bool = False) -> tuple[Any, P
 
     NaN counts as the minimum. The minimum of nothing raises ValueError.
     """
-    return amin(x) if dim is None else _first_extremum(np.argmin, x, dim, keepdim)
+    return amin(x, keepdim=keepdim) if dim is None else _first_extremum(np.argmin, x, dim, keepdim)
 
 
 def _first_extremum(
@@ -186,14 +195,15 @@ def logsumexp(x: Array, dim: Dim = None, keepdim: bool = False) -> tuple[Array, 
         y = m + ln Σᵢ exp(xᵢ − m),   m = maxᵢ xᵢ
         ∂L/∂xᵢ = dy · exp(xᵢ − y)
 
-    The maximum is subtracted, so exp cannot overflow. Over −∞ alone it is −∞, with gradient 0.
+    The maximum is subtracted, so exp cannot overflow. Over −∞ alone it is −∞, with gradient 0
+    (torch: NaN).
     """
     x = as_float(x)
     dims, shape = resolve_dims(dim, x.ndim), x.shape
     spread = _spread(dims, shape)
     m = x.max(axis=dims, keepdims=True, initial=-np.inf)
     m = np.where(np.isfinite(m), m, 0.0).astype(x.dtype)  # ∞ − ∞ would be NaN
-    with np.errstate(divide="ignore"):  # ln 0 = −∞ where every entry is −∞
+    with np.errstate(divide="ignore", over="ignore"):  # ln 0 = −∞ where all are −∞; ∞ beside an ∞
         y = np.log(np.exp(x - m).sum(axis=dims, keepdims=True)) + m
 
     def pullback(dy: Array) -> tuple[Array]:

@@ -36,6 +36,8 @@ def reshape(x: Array, shape: Sequence[int]) -> tuple[Array, Pullback]:
     """
     old = x.shape
     try:
+        if min(shape, default=0) < -1:  # NumPy takes any negative length for −1
+            raise ValueError
         y = x.reshape(shape)
     except ValueError:
         raise ValueError(f"reshape: x {old} has {x.size} entries, shape {tuple(shape)}") from None
@@ -92,15 +94,23 @@ def transpose(x: Array, dim0: int, dim1: int) -> tuple[Array, Pullback]:
 def broadcast_to(x: Array, shape: Sequence[int]) -> tuple[Array, Pullback]:
     """Entries repeated along new axes and axes of length 1, without a copy (torch: `expand`).
 
-    y[…] = x[…]
-    ∂L/∂x = Σ dy over the repeated axes
+        y[…] = x[…]
+        ∂L/∂x = Σ dy over the repeated axes
+
+    A length of −1 keeps the one that x has there.
     """
     old = x.shape
+    kept = (*[-1] * (len(shape) - x.ndim), *old)
+    wanted = tuple(k if n == -1 else n for n, k in zip(shape, kept, strict=False))
+    try:
+        y = np.broadcast_to(x, wanted)
+    except ValueError:
+        raise ValueError(f"broadcast_to: x {old} does not fit into {tuple(shape)}") from None
 
     def pullback(dy: Array) -> tuple[Array]:
         return (sum_to(dy, old),)
 
-    return np.broadcast_to(x, tuple(shape)), pullback
+    return y, pullback
 
 
 def concatenate(tensors: Sequence[Array], dim: int = 0) -> tuple[Array, Pullback]:
@@ -111,6 +121,8 @@ def concatenate(tensors: Sequence[Array], dim: int = 0) -> tuple[Array, Pullback
     """
     arrays = [np.asarray(x) for x in tensors]
     _require_arrays("concatenate", arrays)
+    if arrays[0].ndim == 0:
+        raise ValueError("concatenate takes arrays with an axis, got a number: stack makes one")
     axis = resolve_dim(dim, arrays[0].ndim)
     others = [x.shape[:axis] + x.shape[axis + 1 :] for x in arrays]
     if any(x.ndim != arrays[0].ndim or o != others[0] for x, o in zip(arrays, others, strict=True)):
@@ -174,7 +186,7 @@ def split(
         sizes = [min(size, length - i) for i in range(0, length, size)] or [0]
     else:
         sizes = [int(n) for n in split_size_or_sections]
-    if x.ndim == 0 or sum(sizes) != length or min(sizes) < 0:
+    if x.ndim == 0 or sum(sizes) != length or min(sizes, default=-1) < 0:
         raise ValueError(
             f"split: sections {sizes} do not add up to the length of dim {dim}: x {x.shape}"
         )
@@ -219,7 +231,7 @@ def pad(
         reflect:   y mirrors x without its edge; replicate: y repeats the edge; circular: y wraps
         ∂L/∂xᵢ = Σ of dy over the places where xᵢ stands
 
-    A negative width crops (constant mode only).
+    A negative width crops.
     """
     widths = [int(n) for n in pad]
     if len(widths) % 2 or len(widths) > 2 * x.ndim:
@@ -241,20 +253,17 @@ def pad(
         )
     y, steps = x, []
     for axis, (before, after) in enumerate(pairs):
-        n, room = x.shape[axis], {"reflect": x.shape[axis] - 1, "circular": x.shape[axis]}
         if (before, after) == (0, 0):
             continue
-        if (
-            min(before, after) < 0
-            or max(before, after) > room.get(mode, max(before, after))
-            or n == 0
-        ):
+        n = x.shape[axis]
+        widest = {"reflect": n - 1, "circular": n}.get(mode, max(before, after))
+        if mode == "circular" and min(before, after) < 0:
+            widest = 0  # cropped here and wrapped there: of which entries?
+        if n == 0 or max(before, after) > widest or n + before + after < 0:
             raise ValueError(
                 f"pad: {mode} cannot pad axis {axis} by {(before, after)}: x {x.shape}"
             )
-        source = source_of[mode](
-            np.arange(-before, n + after), n
-        )  # which entry stands at each place
+        source = source_of[mode](np.arange(-before, n + after), n)  # the entry at each place
         y = y.take(source, axis=axis)
         steps.append((axis, source, n))
 
@@ -279,7 +288,7 @@ def _pad_constant(x: Array, pairs: list[tuple[int, int]], value: float) -> tuple
     y[inside] = x[kept]
 
     def pullback(dy: Array) -> tuple[Array]:
-        if prod(shape) == dy[inside].size:
+        if dy[inside].shape == shape:  # nothing was cropped
             return (dy[inside],)
         dx = np.zeros(shape, dtype)
         dx[kept] = dy[inside]

@@ -17,11 +17,14 @@ def softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
 
     The maximum is subtracted, so exp cannot overflow. A row that is −∞ throughout is NaN. In a loss,
     `cross_entropy` takes the scores themselves and is more exact than log(softmax(x)).
+
+    >>> softmax(np.log([[1.0, 2.0, 1.0]]))[0].round(12)
+    array([[0.25, 0.5 , 0.25]])
     """
     x = as_float(x)
     axis = _axis_of(x, dim)
     with np.errstate(invalid="ignore"):  # ∞ − ∞ in a row without a finite maximum
-        y = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
+        y = np.asarray(x - x.max(axis=axis, keepdims=True, initial=-np.inf))
         np.exp(y, out=y)
         y /= y.sum(axis=axis, keepdims=True)
 
@@ -36,12 +39,15 @@ def softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
 def log_softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
     """Logarithms of the softmax probabilities, exact where those underflow.
 
-    y_i = x_i − m − ln Σ_j exp(x_j − m),   m = max_j x_j
-    ∂L/∂x_i = dy_i − exp(y_i) Σ_j dy_j
+        y_i = x_i − m − ln Σ_j exp(x_j − m),   m = max_j x_j
+        ∂L/∂x_i = dy_i − exp(y_i) Σ_j dy_j
+
+    A row that is −∞ throughout is NaN.
     """
     x = as_float(x)
     axis = _axis_of(x, dim)
-    with np.errstate(invalid="ignore"):  # ∞ − ∞ in a row without a finite maximum
+    # ∞ − ∞ in a row without a finite maximum; ln 0 in a row of nothing
+    with np.errstate(invalid="ignore", divide="ignore"):
         y = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
         y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
 

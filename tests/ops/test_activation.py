@@ -1,0 +1,163 @@
+"""Activations: the stated equations, torch's values and gradients, and behaviour far out."""
+
+import math
+
+import naive
+import numpy as np
+import pytest
+from compare import assert_agrees_with_torch, assert_close, normal
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from scratchnet import ops
+from scratchnet.ops._erf import erf
+
+shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)
+seeds = st.integers(0, 99)
+dtypes = st.sampled_from([np.float32, np.float64])
+
+
+def options_of(name):
+    """Return calls of the operation and of torch's function with the same options, by a strategy."""
+    number = st.floats(0.1, 3.0)
+    return {
+        "elu": st.builds(lambda a: {"alpha": a}, number),
+        "gelu": st.sampled_from([{}, {"approximate": "none"}, {"approximate": "tanh"}]),
+        "leaky_relu": st.builds(lambda s: {"negative_slope": s}, number),
+        "softplus": st.builds(lambda b, t: {"beta": b, "threshold": t}, number, number),
+    }.get(name, st.just({}))
+
+
+ALL = ["elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"]
+
+
+@pytest.mark.parametrize("name", ALL)
+@given(data=st.data())
+def test_values_and_gradients_are_those_of_torch(torch, name, data):
+    options = data.draw(options_of(name))
+    x = 3 * normal(data.draw(shapes), data.draw(seeds), data.draw(dtypes))
+    reference = getattr(torch.nn.functional, name)
+    assert_agrees_with_torch(
+        torch,
+        lambda a: getattr(ops, name)(a, **options),
+        lambda t: reference(t, **options),
+        np.asarray(x),
+        roundings=8,  # chains of some eight rounded steps
+        terms=4.0,  # x (1 + t) and dy (1 − t²) cancel far out: the error is that of x and of dy
+    )
+
+
+def sigma(x):
+    return 1.0 / (1.0 + math.exp(-x))
+
+
+# The equation for a number, written out once more.
+EQUATIONS = {
+    "elu": lambda x: x if x > 0 else math.exp(x) - 1.0,
+    "gelu": naive.gelu,
+    "leaky_relu": lambda x: x if x > 0 else 0.01 * x,
+    "relu": lambda x: max(x, 0.0),
+    "sigmoid": sigma,
+    "silu": lambda x: x * sigma(x),
+    "softplus": lambda x: math.log(1.0 + math.exp(x)) if x <= 20.0 else x,
+    "tanh": lambda x: (math.exp(x) - math.exp(-x)) / (math.exp(x) + math.exp(-x)),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_values_are_those_of_the_equation(name):
+    x = np.linspace(-30.0, 30.0, 601)
+    expected = np.array([EQUATIONS[name](float(v)) for v in x])
+    assert_close(getattr(ops, name)(x)[0], expected, roundings=4)
+
+
+def test_tanh_form_of_gelu_is_its_equation():
+    x = np.linspace(-8.0, 8.0, 321)
+    u = math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)
+    assert_close(ops.gelu(x, approximate="tanh")[0], 0.5 * x * (1.0 + np.tanh(u)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_erf_is_exact_to_a_few_roundings(dtype):
+    x = np.concatenate([np.linspace(-7, 7, 4001), [0.46875, -0.46875, 4.0, 1e-30, 1e30]])
+    x = x.astype(dtype)
+    expected = np.array([math.erf(float(v)) for v in x]).astype(dtype)
+    # Near |x| = 1/2 erf is 1 − erfc with both about a half: the error of two roundings, not of one.
+    np.testing.assert_allclose(erf(x), expected, rtol=4 * np.finfo(dtype).eps, atol=0)
+
+
+def test_erf_of_infinities_and_nan():
+    np.testing.assert_array_equal(erf(np.array([-np.inf, np.inf, np.nan, 0.0])), [-1, 1, np.nan, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("name", "options", "left", "right"),
+    [
+        # (value, slope) at the far left and, as a multiple of x, at the far right
+        ("elu", {"alpha": 2.0}, (-2.0, 0.0), ("x", 1.0)),
+        ("gelu", {}, (0.0, 0.0), ("x", 1.0)),
+        ("gelu", {"approximate": "tanh"}, (0.0, 0.0), ("x", 1.0)),
+        ("relu", {}, (0.0, 0.0), ("x", 1.0)),
+        ("sigmoid", {}, (0.0, 0.0), (1.0, 0.0)),
+        ("silu", {}, (0.0, 0.0), ("x", 1.0)),
+        ("softplus", {}, (0.0, 0.0), ("x", 1.0)),
+        ("tanh", {}, (-1.0, 0.0), (1.0, 0.0)),
+    ],
+)
+def test_far_out_the_limits_are_reached_without_a_warning(dtype, name, options, left, right):
+    # Warnings are errors in these tests: an overflow inside would raise.
+    for size in (800.0, 1e4, 1e19, 1e30, float(np.finfo(dtype).max)):
+        x = np.array([-size, size], dtype)
+        y, pullback = getattr(ops, name)(x, **options)
+        (dx,) = pullback(np.ones_like(x))
+        values = [left[0], x[1] if right[0] == "x" else right[0]]
+        np.testing.assert_array_equal(y, np.array(values, dtype))
+        np.testing.assert_array_equal(dx, np.array([left[1], right[1]], dtype))
+
+
+def test_small_probabilities_keep_their_digits():
+    # 1 − σ(40) would be 0; σ(−40) and softplus(−40) are e⁻⁴⁰ to the last digit.
+    x = np.array([-40.0])
+    assert_close(ops.sigmoid(x)[0], np.exp(x))
+    assert_close(ops.softplus(x)[0], np.exp(x))
+    assert_close(ops.elu(np.array([-1e-9]))[0], np.array([math.expm1(-1e-9)]))
+
+
+def test_at_zero_the_slope_is_the_one_that_is_stated():
+    zero = np.zeros(1)
+    slopes = {
+        name: float(getattr(ops, name)(zero)[1](np.ones(1))[0][0])
+        for name in ("relu", "leaky_relu", "elu")
+    }
+    assert slopes == {"relu": 0.0, "leaky_relu": 0.01, "elu": 1.0}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nan_stays_nan_without_a_warning(name):
+    y, pullback = getattr(ops, name)(np.array([np.nan, 1.0]))
+    assert np.isnan(y).tolist() == [True, False]
+    pullback(np.ones(2))
+
+
+@pytest.mark.parametrize("name", ["elu", "leaky_relu", "relu", "sigmoid", "softplus", "tanh"])
+def test_infinite_inputs_give_torchs_limits(torch, name):
+    x = np.array([-np.inf, np.inf])
+    expected = getattr(torch.nn.functional, name)(torch.from_numpy(x)).numpy()
+    np.testing.assert_array_equal(getattr(ops, name)(x)[0], expected)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_integers_become_float32(name):
+    x = np.array([-2, 0, 3])
+    expected = getattr(ops, name)(x.astype(np.float32))[0]
+    y = getattr(ops, name)(x)[0]
+    if name == "relu":  # torch's relu keeps integers
+        expected = np.array([0, 0, 3])
+    np.testing.assert_array_equal(y, expected, strict=True)
+
+
+def test_gelu_names_the_approximation_that_it_does_not_know():
+    with pytest.raises(ValueError, match="approximate is 'none' or 'tanh', got 'erf'"):
+        ops.gelu(np.zeros(2), approximate="erf")

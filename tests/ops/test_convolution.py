@@ -1,0 +1,394 @@
+"""conv2d: its four stated equations, every way to write its options, and what it refuses.
+
+Whole numbers in float64 are added and multiplied without rounding, so most laws hold to the last bit.
+"""
+
+import re
+import tracemalloc
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest import mock
+
+import naive
+import numpy as np
+import pytest
+from compare import normal, whole
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from scratchnet import check_pullback
+from scratchnet.ops import conv2d, convolution
+
+
+@dataclass(frozen=True)
+class Case:
+    """The shapes and options of one convolution; `sides` is what its padding means."""
+
+    x_shape: tuple[int, ...]
+    weight_shape: tuple[int, ...]
+    stride: tuple[int, int] = (1, 1)
+    padding: Any = 0
+    sides: tuple[tuple[int, int], ...] = ((0, 0), (0, 0))
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    bias: bool = True
+
+    def arrays(self, make, dtype=np.float64):
+        arrays = [make(self.x_shape, 1, dtype), make(self.weight_shape, 2, dtype)]
+        return [*arrays, make(self.weight_shape[0], 3, dtype)] if self.bias else arrays
+
+    def run(self, x, weight, bias=None, **options):
+        return conv2d(
+            x, weight, bias, self.stride, self.padding, self.dilation, self.groups, **options
+        )
+
+
+KERNEL_LARGER_THAN_IMAGE = Case((2, 2, 2, 1), (3, 2, 4, 3), padding=(1, 1), sides=((1, 1), (1, 1)))
+SAME_WITH_AN_ODD_TOTAL = Case(
+    (1, 2, 3, 5), (2, 2, 2, 4), padding="same", sides=((0, 1), (1, 2)), bias=False
+)
+ONE_BY_ONE = Case((2, 4, 3, 2), (6, 2, 1, 1), groups=2)
+ONE_BY_ONE_STRIDED = Case((2, 4, 5, 4), (3, 4, 1, 1), stride=(2, 3))
+ONE_BY_ONE_PADDED = Case((2, 1, 2, 2), (3, 1, 1, 1), padding=2, sides=((2, 2), (2, 2)))
+ROWS_BETWEEN_WINDOWS_UNSEEN = Case((1, 1, 7, 8), (1, 1, 2, 2), stride=(3, 4))
+EMPTY_BATCH = Case((0, 2, 4, 4), (3, 2, 3, 3), padding=1, sides=((1, 1), (1, 1)))
+NO_CHANNELS = Case((2, 0, 4, 4), (3, 0, 3, 3))
+
+
+@st.composite
+def cases(draw):
+    kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    dilation = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    groups, depth, per_group = draw(st.tuples(*[st.integers(1, n) for n in (3, 2, 2)]))
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    p, q, r, s = draw(st.tuples(*[st.integers(0, 3)] * 4))
+    form = draw(st.sampled_from(["int", "pair", "sides", "mixed", "same", "valid"]))
+    padding, sides = {
+        "int": (p, ((p, p), (p, p))),
+        "pair": ((p, q), ((p, p), (q, q))),
+        "sides": (((p, q), (r, s)), ((p, q), (r, s))),
+        "mixed": ([p, (r, s)], ((p, p), (r, s))),
+        "same": ("same", tuple(((n - 1) // 2, n // 2) for n in reach)),
+        "valid": ("valid", ((0, 0), (0, 0))),
+    }[form]
+    if form == "same":
+        stride = (1, 1)
+    size = [
+        max(1, n - sum(around)) + draw(st.integers(0, 3))
+        for n, around in zip(reach, sides, strict=True)
+    ]
+    return Case(
+        (draw(st.integers(0, 3)), groups * depth, *size),
+        (groups * per_group, depth, *kernel),
+        stride,
+        padding,
+        sides,
+        dilation,
+        groups,
+        draw(st.booleans()),
+    )
+
+
+def over_all_cases(test):
+    for case in (
+        KERNEL_LARGER_THAN_IMAGE,
+        SAME_WITH_AN_ODD_TOTAL,
+        ONE_BY_ONE,
+        ONE_BY_ONE_STRIDED,
+        ONE_BY_ONE_PADDED,
+        ROWS_BETWEEN_WINDOWS_UNSEEN,
+        EMPTY_BATCH,
+    ):
+        test = example(case)(test)
+    return given(cases())(test)
+
+
+# ---------------------------------------------------------------- the equations
+
+
+@over_all_cases
+@example(NO_CHANNELS)
+def test_each_output_is_the_stated_sum_over_its_window(case):
+    x, weight, *bias = case.arrays(whole)
+    y, _ = case.run(x, weight, *bias)
+    expected = naive.conv2d(
+        x, weight, *(bias or [None]), case.stride, case.sides, case.dilation, case.groups
+    )
+    np.testing.assert_array_equal(y, expected, strict=True)
+
+
+@over_all_cases
+@example(NO_CHANNELS)
+def test_the_gradients_are_the_stated_sums(case):
+    x, weight, *bias = case.arrays(whole)
+    y, pullback = case.run(x, weight, *bias)
+    dy = whole(y.shape, 4)
+    expected = naive.conv2d_gradients(
+        x, weight, dy, case.stride, case.sides, case.dilation, case.groups
+    )
+    for found, stated in zip(pullback(dy), expected[: 2 + len(bias)], strict=True):
+        np.testing.assert_array_equal(found, stated, strict=True)
+
+
+@settings(max_examples=30)
+@over_all_cases
+def test_the_pullback_is_the_derivative(case):
+    check_pullback(case.run, *case.arrays(normal))
+
+
+@over_all_cases
+def test_the_gradients_are_the_exact_adjoints_in_x_and_in_weight(case):
+    case = replace(case, bias=False)  # with a bias the map is affine
+    x, weight = case.arrays(whole)
+    y, pullback = case.run(x, weight)
+    dy = whole(y.shape, 4)
+    dx, dweight = pullback(dy)
+    assert np.vdot(y, dy) == np.vdot(x, dx) == np.vdot(weight, dweight)
+
+
+# ---------------------------------------------------------------- torch
+
+
+def assert_within_rounding(found, expected, terms, absolute_sum):
+    """Two sums of the same n products differ by at most 2·n·eps times the sum of their absolute values
+    (Higham, Accuracy and Stability, 3.1), in whatever order each was taken."""
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    allowed = 2.0 * (terms + 1) * np.finfo(found.dtype).eps * absolute_sum
+    assert np.all(np.abs(found - expected) <= allowed)
+
+
+# torch says that an odd total of padding costs it a copy; that is not our concern.
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@over_all_cases
+def test_values_and_gradients_are_those_of_torch(torch, dtype, case):
+    arrays = case.arrays(normal, dtype)
+    y, pullback = case.run(*arrays)
+    dy = normal(y.shape, 4, dtype)
+    grads = pullback(dy)
+
+    x, weight, *bias = leaves = [torch.from_numpy(a.copy()).requires_grad_() for a in arrays]
+    padding = case.padding
+    if not isinstance(padding, str):  # torch's conv2d has no padding that differs by side
+        (top, bottom), (left, right) = case.sides
+        x, padding = torch.nn.functional.pad(x, (left, right, top, bottom)), 0
+    expected = torch.nn.functional.conv2d(
+        x, weight, *(bias or [None]), case.stride, padding, case.dilation, case.groups
+    )
+    expected.backward(torch.from_numpy(dy))
+
+    absolute, absolute_pullback = case.run(*[np.abs(a).astype(np.float64) for a in arrays])
+    absolute_grads = absolute_pullback(np.abs(dy).astype(np.float64))
+    n_filters, depth, kh, kw = case.weight_shape
+    window, places = depth * kh * kw, y.shape[0] * y.shape[2] * y.shape[3]
+    assert_within_rounding(y, expected.detach().numpy(), window, absolute)
+    terms = (n_filters // case.groups * kh * kw, places, places)[: len(grads)]
+    for found, leaf, n, absolute_sum in zip(grads, leaves, terms, absolute_grads, strict=True):
+        assert_within_rounding(found, leaf.grad.numpy(), n, absolute_sum)
+
+
+# ---------------------------------------------------------------- blocks of images
+
+
+@pytest.mark.parametrize("bytes_", [1, 700, 2000, 5000, 1 << 20])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_results_do_not_depend_on_how_many_images_are_gathered_at_a_time(bytes_, groups):
+    case = Case((11, 2, 5, 4), (4, 2 // groups, 3, 2), (1, 2), 1, ((1, 1), (1, 1)), groups=groups)
+    x, weight, bias = case.arrays(whole)
+    dy = whole((11, 4, 5, 3), 4)
+    with mock.patch.object(convolution, "BLOCK_BYTES", bytes_):
+        y, pullback = case.run(x, weight, bias)
+        found = y, *pullback(dy)
+    dx, dweight, dbias = naive.conv2d_gradients(
+        x, weight, dy, case.stride, case.sides, case.dilation, groups
+    )
+    expected = (
+        naive.conv2d(x, weight, bias, case.stride, case.sides, case.dilation, groups),
+        *(dx, dweight, dbias),
+    )
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+def test_the_last_block_may_be_shorter():
+    one_image = 1 * 2 * 2 * 3 * 3 * 8  # C · kh · kw · OH · OW numbers of 8 bytes
+    with mock.patch.object(convolution, "BLOCK_BYTES", 3 * one_image):
+        window = convolution._window_of(
+            np.zeros((7, 1, 4, 4)), np.zeros((1, 1, 2, 2)), None, 1, 0, 1, 1
+        )
+        cols = convolution._empty_columns((7, 1, 4, 4), np.dtype(np.float64), window)
+        blocks = list(convolution._blocks((7, 1, 4, 4), cols))
+    assert blocks == [slice(0, 3), slice(3, 6), slice(6, 7)]
+
+
+def test_the_columns_are_not_kept_for_the_pullback():
+    x, weight = normal((64, 8, 20, 20), 1), normal((4, 8, 3, 3), 2)
+    conv2d(x, weight)  # whatever is allocated once and for all
+    tracemalloc.start()
+    try:
+        y, pullback = conv2d(x, weight)
+        kept, _ = tracemalloc.get_traced_memory()
+        pullback(np.ones_like(y))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    columns = x.nbytes * 9
+    assert kept < y.nbytes + 100_000  # the output, and the objects around it
+    # dx, y and dy, and three blocks: the gathered columns, their gradient and the next block's.
+    blocks = 3 * convolution.BLOCK_BYTES
+    assert peak < x.nbytes + 2 * y.nbytes + blocks + 500_000 < columns / 2
+
+
+# ---------------------------------------------------------------- the options in words
+
+
+def test_the_kernel_is_not_flipped():
+    x = np.array([[[[1.0, 2.0, 4.0]]]])
+    y, _ = conv2d(x, np.array([[[[1.0, 10.0]]]]))
+    np.testing.assert_array_equal(y, [[[[21.0, 42.0]]]])
+
+
+def test_dilation_1_means_neighbouring_entries_and_2_every_second():
+    x = np.array([[[[1.0, 2.0, 4.0, 8.0]]]])
+    weight = np.ones((1, 1, 1, 2))
+    np.testing.assert_array_equal(conv2d(x, weight, dilation=1)[0], [[[[3.0, 6.0, 12.0]]]])
+    np.testing.assert_array_equal(conv2d(x, weight, dilation=2)[0], [[[[5.0, 10.0]]]])
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(2, 1), (4, 1), (2, 3), (3, 2), (1, 5)])
+def test_same_keeps_the_size_and_pads_the_odd_one_at_the_bottom_and_right(kernel, dilation):
+    x, weight = whole((1, 1, 6, 6)), whole((1, 1, kernel, kernel), 2)
+    y, _ = conv2d(x, weight, padding="same", dilation=dilation)
+    total = dilation * (kernel - 1)
+    before, after = total // 2, total - total // 2
+    assert y.shape == x.shape
+    sides = ((before, after), (before, after))
+    np.testing.assert_array_equal(y, conv2d(x, weight, padding=sides, dilation=dilation)[0])
+
+
+def test_an_int_is_short_for_a_pair_and_that_for_two_pairs():
+    x, weight = whole((2, 1, 4, 5)), whole((2, 1, 2, 3), 2)
+    y, _ = conv2d(x, weight, None, (2, 2), ((1, 1), (1, 1)), (2, 2))
+    for padding in (1, (1, 1), [1, 1], np.int64(1), np.array([1, 1]), (1, (1, 1))):
+        np.testing.assert_array_equal(conv2d(x, weight, None, 2, padding, 2)[0], y)
+    np.testing.assert_array_equal(
+        conv2d(x, weight, padding="valid")[0], conv2d(x, weight, padding=0)[0]
+    )
+
+
+def test_groups_are_convolutions_side_by_side():
+    x, weight, bias = whole((2, 6, 4, 4)), whole((4, 3, 2, 2), 2), whole(4, 3)
+    y, pullback = conv2d(x, weight, bias, groups=2)
+    dy = whole(y.shape, 4)
+    dx, dweight, dbias = pullback(dy)
+    for g in range(2):
+        channels, filters = slice(3 * g, 3 * g + 3), slice(2 * g, 2 * g + 2)
+        alone, alone_pullback = conv2d(x[:, channels], weight[filters], bias[filters])
+        np.testing.assert_array_equal(y[:, filters], alone)
+        found = dx[:, channels], dweight[filters], dbias[filters]
+        for a, b in zip(found, alone_pullback(dy[:, filters]), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_an_image_is_convolved_alone_as_in_a_batch():
+    x, weight, bias = whole((5, 2, 5, 5)), whole((3, 2, 3, 3), 2), whole(3, 3)
+    together, _ = conv2d(x, weight, bias, padding=1)
+    alone = [conv2d(x[i : i + 1], weight, bias, padding=1)[0] for i in range(5)]
+    np.testing.assert_array_equal(together, np.concatenate(alone))
+
+
+def test_without_a_bias_there_are_two_gradients_and_needs_may_name_two():
+    x, weight = whole((1, 1, 3, 3)), whole((1, 1, 2, 2), 2)
+    y, pullback = conv2d(x, weight, needs=(False, True))
+    dx, dweight = pullback(np.ones_like(y))
+    assert dx is None
+    assert dweight.shape == weight.shape
+
+
+# ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "bias", "options", "message"),
+    [
+        ((3, 5, 5), (2, 3, 2, 2), None, {}, "x of shape (N, C, H, W), got 3 dimensions: (3, 5, 5)"),
+        ((2, 4, 5, 5), (2, 4, 3), None, {}, "x (2, 4, 5, 5), weight (2, 4, 3)"),
+        ((8, 4, 9, 9), (6, 3, 5, 5), None, {}, "expects 3 input channels, x has 4: x (8, 4, 9, 9)"),
+        ((8, 4, 9, 9), (6, 3, 5, 5), None, {}, "x (8, 4, 9, 9), weight (6, 3, 5, 5)"),
+        (
+            (1, 4, 5, 5),
+            (4, 4, 3, 3),
+            None,
+            {"groups": 2},
+            "4 input channels in each of 2 groups, x",
+        ),
+        ((1, 4, 5, 5), (3, 2, 3, 3), None, {"groups": 2}, "groups=2 does not divide the 3 filters"),
+        ((1, 4, 5, 5), (3, 2, 3, 3), None, {"groups": 0}, "groups=0"),
+        ((1, 4, 5, 5), (3, 2, 3, 3), None, {"groups": -1}, "groups=-1"),
+        ((1, 4, 5, 5), (4, 4, 3, 3), None, {"groups": 1.0}, "groups=1.0"),
+        (
+            (1, 4, 5, 5),
+            (3, 4, 3, 3),
+            (4,),
+            {},
+            "each of 3 filters: x (1, 4, 5, 5), weight (3, 4, 3",
+        ),
+        ((1, 4, 5, 5), (3, 4, 3, 3), (3, 1), {}, "bias (3, 1)"),
+        ((1, 1, 0, 5), (1, 1, 1, 1), None, {"padding": 1}, "one pixel, got x (1, 1, 0, 5)"),
+        ((1, 1, 5, 5), (0, 1, 3, 3), None, {}, "x (1, 1, 5, 5), weight (0, 1, 3, 3)"),
+        ((1, 1, 5, 5), (1, 1, 0, 3), None, {}, "x (1, 1, 5, 5), weight (1, 1, 0, 3)"),
+        (
+            (1, 1, 4, 3),
+            (1, 1, 5, 2),
+            None,
+            {},
+            "reaches over (5, 2), the padded x has (4, 3): x (1",
+        ),
+        (
+            (1, 1, 5, 5),
+            (1, 1, 3, 3),
+            None,
+            {"dilation": 3, "padding": (0, 1)},
+            "padded x has (5, 7)",
+        ),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused_and_shown(x, weight, bias, options, message):
+    arrays = [None if shape is None else np.zeros(shape) for shape in (x, weight, bias)]
+    with pytest.raises(ValueError, match=re.escape(message)):
+        conv2d(*arrays, **options)
+
+
+def test_arrays_of_several_dtypes_or_of_integers_are_refused_and_shown():
+    x, weight, bias = np.zeros((1, 1, 5, 5)), np.zeros((3, 1, 3, 3)), np.zeros(3, np.float32)
+    with pytest.raises(TypeError, match=r"x float32 \(1, 1, 5, 5\), weight float64 \(3, 1, 3, 3\)"):
+        conv2d(x.astype(np.float32), weight)
+    with pytest.raises(TypeError, match=r"bias float32 \(3,\)"):
+        conv2d(x, weight, bias)
+    with pytest.raises(TypeError, match=r"x uint8 \(1, 1, 5, 5\)"):
+        conv2d(x.astype(np.uint8), weight.astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stride": 0}, "stride must be at least 1, got 0"),
+        ({"stride": (1, -2)}, r"stride must be at least 1, got \(1, -2\)"),
+        ({"stride": 1.5}, "stride takes an int or a pair of ints, got 1.5"),
+        ({"stride": (1, 2, 3)}, r"stride takes .* got \(1, 2, 3\)"),
+        ({"stride": None}, "stride takes .* got None"),
+        ({"dilation": 0}, "dilation must be at least 1, got 0"),
+        ({"dilation": "2"}, "dilation takes .* got '2'"),
+        ({"padding": -1}, "padding must be at least 0, got -1"),
+        ({"padding": ((0, -1), (0, 0))}, r"padding must be at least 0, got \(0, -1\)"),
+        ({"padding": 0.5}, "padding takes .* got 0.5"),
+        ({"padding": (1, 1, 1, 1)}, r"padding takes .* got \(1, 1, 1, 1\)"),
+        ({"padding": ((1, 1, 1), (0, 0))}, r"padding takes .* got \(1, 1, 1\)"),
+        ({"padding": "full"}, "padding takes 'same', 'valid' or numbers, got 'full'"),
+        ({"padding": "same", "stride": 2}, r"padding='same' needs stride 1, got \(2, 2\)"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused_with_their_values(options, message):
+    with pytest.raises(ValueError, match=message):
+        conv2d(np.zeros((1, 1, 6, 6)), np.zeros((1, 1, 3, 3)), **options)
