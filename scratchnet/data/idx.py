@@ -27,6 +27,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scratchnet.files import replacing
+
 __all__ = ["load_mnist", "read_idx", "write_idx"]
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
@@ -79,15 +81,10 @@ def write_idx(path: str | os.PathLike[str], array: ArrayLike) -> None:
         raise ValueError(f"IDX needs 1 dimension or more, each below 2³¹, got {values.shape}")
     header = bytes([0, 0, codes[name], values.ndim]) + np.array(values.shape, ">u4").tobytes()
 
-    path = Path(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file, _compress_if(path.suffix == ".gz", file) as stream:
-            stream.write(header)
-            stream.write(values.astype(f">{name}").tobytes())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    compress = Path(path).suffix == ".gz"
+    with replacing(path) as file, _compress_if(compress, file) as stream:
+        stream.write(header)
+        stream.write(values.astype(f">{name}").tobytes())
 
 
 def load_mnist(folder: str | os.PathLike[str]) -> tuple[Split, Split]:

@@ -1,6 +1,6 @@
 """Layers and networks under torch's names: they hold parameters and state, and call `functional`."""
 
-from scratchnet.nn import init
+from scratchnet.nn import init, utils
 from scratchnet.nn.activation import (
     ELU,
     GELU,
@@ -60,4 +60,5 @@ __all__ = [
     "Softplus",
     "Tanh",
     "init",
+    "utils",
 ]

@@ -1,13 +1,12 @@
-"""Activations and dropout as layers: `functional` with its settings kept."""
+"""Activations and dropout as layers: `functional` with its settings kept. x: any shape → y like x."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from scratchnet import functional
 from scratchnet.nn.module import Module
+from scratchnet.random import Rng, resolve_rng
 
 __all__ = [
     "ELU",
@@ -27,29 +26,29 @@ __all__ = [
 class ReLU(Module):
     """max(x, 0)"""
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.relu(inputs[0])
+    def forward(self, x: Any) -> Any:
+        return functional.relu(x)
 
 
 class Tanh(Module):
     """tanh x"""
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.tanh(inputs[0])
+    def forward(self, x: Any) -> Any:
+        return functional.tanh(x)
 
 
 class Sigmoid(Module):
     """1 / (1 + e⁻ˣ)"""
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.sigmoid(inputs[0])
+    def forward(self, x: Any) -> Any:
+        return functional.sigmoid(x)
 
 
 class SiLU(Module):
     """x / (1 + e⁻ˣ)"""
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.silu(inputs[0])
+    def forward(self, x: Any) -> Any:
+        return functional.silu(x)
 
 
 class LeakyReLU(Module):
@@ -58,8 +57,8 @@ class LeakyReLU(Module):
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = negative_slope
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.leaky_relu(inputs[0], self.negative_slope)
+    def forward(self, x: Any) -> Any:
+        return functional.leaky_relu(x, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}"
@@ -71,8 +70,8 @@ class ELU(Module):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.elu(inputs[0], self.alpha)
+    def forward(self, x: Any) -> Any:
+        return functional.elu(x, self.alpha)
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
@@ -84,8 +83,8 @@ class GELU(Module):
     def __init__(self, approximate: str = "none") -> None:
         self.approximate = approximate
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.gelu(inputs[0], self.approximate)
+    def forward(self, x: Any) -> Any:
+        return functional.gelu(x, self.approximate)
 
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
@@ -97,8 +96,8 @@ class Softplus(Module):
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         self.beta, self.threshold = beta, threshold
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.softplus(inputs[0], self.beta, self.threshold)
+    def forward(self, x: Any) -> Any:
+        return functional.softplus(x, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"
@@ -110,8 +109,8 @@ class Softmax(Module):
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.softmax(inputs[0], self.dim)
+    def forward(self, x: Any) -> Any:
+        return functional.softmax(x, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -123,8 +122,8 @@ class LogSoftmax(Module):
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.log_softmax(inputs[0], self.dim)
+    def forward(self, x: Any) -> Any:
+        return functional.log_softmax(x, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -133,17 +132,20 @@ class LogSoftmax(Module):
 class Dropout(Module):
     """In training, set entries to 0 with probability p and scale the others by 1/(1 − p).
 
-    rng: a seed or a generator; without it, the generator that `scratchnet.manual_seed` seeds.
+    In eval mode x is returned as it is.
+
+    rng: a seed, which starts one generator for the life of the layer, or a generator; without it, the
+    generator that `scratchnet.manual_seed` seeds.
     """
 
-    def __init__(self, p: float = 0.5, rng: int | np.random.Generator | None = None) -> None:
+    def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: p is a probability, got {p}")
         self.p = p
-        self.rng = None if rng is None else np.random.default_rng(rng)
+        self.rng = None if rng is None else resolve_rng(rng)
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.dropout(inputs[0], self.p, self.training, self.rng)
+    def forward(self, x: Any) -> Any:
+        return functional.dropout(x, self.p, self.training, self.rng)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

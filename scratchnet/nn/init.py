@@ -13,11 +13,13 @@ Sources: Glorot & Bengio 2010, eq. 16; He et al. 2015, eq. 10 and 14.
 from __future__ import annotations
 
 from math import prod, sqrt
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from scratchnet.autograd import Tensor, mark_changed
-from scratchnet.random import resolve_rng
+from scratchnet.random import Rng, resolve_rng
 
 __all__ = [
     "calculate_gain",
@@ -33,22 +35,23 @@ __all__ = [
     "zeros_",
 ]
 
-Rng = int | np.random.Generator | None
+_LINEAR = (
+    *("linear", "conv1d", "conv2d", "conv3d"),
+    *("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """Return by how much a nonlinearity shrinks a standard normal signal, as torch has it.
+    """Return the factor that makes up for what a nonlinearity takes from a signal, as torch has it.
 
-    linear, sigmoid, conv2d: 1 · tanh: 5/3 · relu: √2 · leaky_relu: √(2/(1 + slope²)) · selu: 3/4
+    linear, conv2d (and the other convolutions), sigmoid: 1 · tanh: 5/3 · relu: √2 ·
+    leaky_relu: √(2/(1 + slope²)), the slope being param, 0.01 if None · selu: 3/4
     """
-    if nonlinearity == "leaky_relu":
-        return sqrt(2.0 / (1.0 + (0.01 if param is None else param) ** 2))
-    gains = {"linear": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3.0, "relu": sqrt(2.0)}
-    gains["selu"] = 0.75
+    slope = 0.01 if param is None else param
+    gains = {"sigmoid": 1.0, "tanh": 5.0 / 3.0, "relu": sqrt(2.0), "selu": 0.75}
+    gains |= {"leaky_relu": sqrt(2.0 / (1.0 + slope**2)), **dict.fromkeys(_LINEAR, 1.0)}
     if nonlinearity not in gains:
-        raise ValueError(
-            f"nonlinearity {nonlinearity!r} is none of {', '.join(sorted(gains))}, leaky_relu"
-        )
+        raise ValueError(f"nonlinearity {nonlinearity!r} is none of {', '.join(sorted(gains))}")
     return gains[nonlinearity]
 
 
@@ -127,7 +130,9 @@ def _fan(tensor: Tensor, mode: str) -> int:
     return fan_in_and_out(tensor)[mode == "fan_out"]
 
 
-def _fill(tensor: Tensor, values: float | np.ndarray) -> Tensor:
-    np.copyto(tensor.data, values, casting="same_kind")
+def _fill(tensor: Tensor, values: float | npt.NDArray[Any]) -> Tensor:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"a Tensor is filled in place, got {type(tensor).__name__}")
     mark_changed(tensor)
+    np.copyto(tensor.data, values, casting="same_kind")
     return tensor

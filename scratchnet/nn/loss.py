@@ -1,4 +1,10 @@
-"""Losses as modules: called with the network's output and the target (`ops.loss` has the equations)."""
+"""Losses as modules, called with the network's output x and the target; the result is a number.
+
+With reduction="none" it is the loss of every sample or entry instead. The equations stand in
+`ops.loss` and `ops.classification_loss`.
+
+Letters: N batch, K classes, … further axes, such as pixels.
+"""
 
 from __future__ import annotations
 
@@ -13,94 +19,109 @@ from scratchnet.nn.module import Module
 __all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss"]
 
 
-def _buffer(array: npt.ArrayLike | None) -> np.ndarray | None:
-    return None if array is None else np.asarray(array)
+class _WeightedLoss(Module):
+    """A loss with a weight, kept as a buffer: `state_dict` holds it, nothing trains it."""
+
+    weight: npt.NDArray[Any] | None
+
+    def __init__(self, weight: npt.ArrayLike | None, reduction: str) -> None:
+        self.register_buffer("weight", None if weight is None else np.asarray(weight))
+        self.reduction = reduction
 
 
-class CrossEntropyLoss(Module):
-    """Cross-entropy from logits (N, K, …) and labels (N, …) or probabilities (N, K, …)."""
+class CrossEntropyLoss(_WeightedLoss):
+    """Cross-entropy of the classes, from logits.
 
-    weight: np.ndarray | None
+    x: (N, K, …) or (K,) · target: labels (N, …) or (), or probabilities shaped like x.
+    weight: (K,) · ignore_index: a label that adds nothing.
+    """
 
     def __init__(
         self,
         weight: npt.ArrayLike | None = None,
+        *,
         ignore_index: int = -100,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        self.register_buffer("weight", _buffer(weight))
-        self.ignore_index, self.reduction = ignore_index, reduction
-        self.label_smoothing = label_smoothing
+        super().__init__(weight, reduction)
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, x: Any, target: Any) -> Any:
         return functional.cross_entropy(
-            *inputs, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+            x, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
         )
 
 
-class NLLLoss(Module):
-    """Negative log-likelihood from log-probabilities (N, K, …) and labels (N, …)."""
+class NLLLoss(_WeightedLoss):
+    """Negative log-likelihood of the labels, from log-probabilities (`LogSoftmax` gives them).
 
-    weight: np.ndarray | None
-
-    def __init__(
-        self, weight: npt.ArrayLike | None = None, ignore_index: int = -100, reduction: str = "mean"
-    ) -> None:
-        self.register_buffer("weight", _buffer(weight))
-        self.ignore_index, self.reduction = ignore_index, reduction
-
-    def forward(self, *inputs: Any) -> Any:
-        return functional.nll_loss(*inputs, self.weight, self.ignore_index, self.reduction)
-
-
-class BCEWithLogitsLoss(Module):
-    """Cross-entropy of yes-or-no questions from logits and targets of one shape."""
-
-    weight: np.ndarray | None
-    pos_weight: np.ndarray | None
+    x: (N, K, …) or (K,) · target: labels (N, …) or () · weight: (K,).
+    """
 
     def __init__(
         self,
         weight: npt.ArrayLike | None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.ignore_index = ignore_index
+
+    def forward(self, x: Any, target: Any) -> Any:
+        return functional.nll_loss(x, target, self.weight, self.ignore_index, self.reduction)
+
+
+class BCEWithLogitsLoss(_WeightedLoss):
+    """Cross-entropy of yes-or-no questions, from logits.
+
+    x, target: one shape, targets between 0 and 1 · weight, pos_weight: broadcast to it.
+    """
+
+    pos_weight: npt.NDArray[Any] | None
+
+    def __init__(
+        self,
+        weight: npt.ArrayLike | None = None,
+        *,
         reduction: str = "mean",
         pos_weight: npt.ArrayLike | None = None,
     ) -> None:
-        self.register_buffer("weight", _buffer(weight))
-        self.register_buffer("pos_weight", _buffer(pos_weight))
-        self.reduction = reduction
+        super().__init__(weight, reduction)
+        self.register_buffer("pos_weight", None if pos_weight is None else np.asarray(pos_weight))
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, x: Any, target: Any) -> Any:
         return functional.binary_cross_entropy_with_logits(
-            *inputs, self.weight, self.reduction, self.pos_weight
+            x, target, self.weight, self.reduction, self.pos_weight
         )
 
 
 class MSELoss(Module):
-    """Mean squared error."""
+    """Mean squared error. x, target: one shape."""
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         self.reduction = reduction
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.mse_loss(*inputs, self.reduction)
+    def forward(self, x: Any, target: Any) -> Any:
+        return functional.mse_loss(x, target, self.reduction)
 
 
 class L1Loss(Module):
-    """Mean absolute error."""
+    """Mean absolute error. x, target: one shape."""
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         self.reduction = reduction
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.l1_loss(*inputs, self.reduction)
+    def forward(self, x: Any, target: Any) -> Any:
+        return functional.l1_loss(x, target, self.reduction)
 
 
 class HuberLoss(Module):
-    """Squared error near the target, absolute error beyond delta."""
+    """Squared error near the target, absolute error beyond delta. x, target: one shape."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         self.reduction, self.delta = reduction, delta
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.huber_loss(*inputs, self.reduction, self.delta)
+    def forward(self, x: Any, target: Any) -> Any:
+        return functional.huber_loss(x, target, self.reduction, self.delta)

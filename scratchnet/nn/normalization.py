@@ -1,13 +1,18 @@
-"""Normalisation layers: scale and shift are learned, running statistics are kept as buffers."""
+"""Normalisation layers: scale and shift are learned, running statistics are kept as buffers.
+
+Letters: N batch, C channels, L length, H W image.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from scratchnet import functional
+from scratchnet.nn._checks import require_dtype, size
 from scratchnet.nn.module import Module, Parameter
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "LayerNorm"]
@@ -16,16 +21,18 @@ __all__ = ["BatchNorm1d", "BatchNorm2d", "LayerNorm"]
 class _BatchNorm(Module):
     """Normalise each channel by the batch in training, by running statistics in eval mode.
 
-    momentum weights the *new* value, in the running mean and variance; None averages all batches
-    alike. The equations stand at `functional.batch_norm` and `ops.batch_norm`.
+    momentum weights the *new* value in the running mean and variance; None averages all batches
+    alike, weighting the n-th batch by 1/n. The running variance is the unbiased one, while training
+    normalises with the biased one: the equations stand at `functional.batch_norm` and
+    `ops.batch_norm`. Without running statistics the batch's are used in eval mode too.
     """
 
     dims: tuple[int, ...]
     weight: Parameter | None
     bias: Parameter | None
-    running_mean: np.ndarray | None
-    running_var: np.ndarray | None
-    num_batches_tracked: np.ndarray | None
+    running_mean: npt.NDArray[Any] | None
+    running_var: npt.NDArray[Any] | None
+    num_batches_tracked: npt.NDArray[Any] | None
 
     def __init__(
         self,
@@ -34,64 +41,66 @@ class _BatchNorm(Module):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        *,
+        bias: bool = True,
     ) -> None:
-        if num_features < 1:
-            raise ValueError(f"num_features must be at least 1, got {num_features}")
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        n = self.num_features = size("num_features", num_features)
+        self.eps, self.momentum = eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None
+        self.weight = Parameter(np.ones(n, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(n, np.float32)) if affine and bias else None
         tracked = track_running_stats
-        self.register_buffer(
-            "running_mean", np.zeros(num_features, np.float32) if tracked else None
-        )
-        self.register_buffer("running_var", np.ones(num_features, np.float32) if tracked else None)
+        self.register_buffer("running_mean", np.zeros(n, np.float32) if tracked else None)
+        self.register_buffer("running_var", np.ones(n, np.float32) if tracked else None)
         self.register_buffer("num_batches_tracked", np.array(0) if tracked else None)
 
-    def forward(self, *inputs: Any) -> Any:
-        x = inputs[0]
+    def forward(self, x: Any) -> Any:
+        like = self.running_mean if self.weight is None else self.weight
+        if like is not None:
+            require_dtype(self, x, like.dtype)
         if x.ndim not in self.dims or x.shape[1] != self.num_features:
             raise ValueError(
                 f"{type(self).__name__}({self.num_features}) takes {self.num_features} channels and "
                 f"{' or '.join(map(str, self.dims))} dimensions, got {x.shape}"
             )
-        momentum = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked = self.num_batches_tracked + np.int64(1)
-            if self.momentum is None:
-                momentum = 1.0 / float(self.num_batches_tracked)
-        return functional.batch_norm(
-            x,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            self.training,
-            momentum,
-            self.eps,
+        # With track_running_stats switched off, training neither uses nor changes what was kept.
+        kept = self.track_running_stats or not self.training
+        mean, var = (self.running_mean, self.running_var) if kept else (None, None)
+        count = self.num_batches_tracked if kept and self.training else None
+        momentum = self.momentum
+        if momentum is None:
+            momentum = 0.0 if count is None else 1.0 / (int(count) + 1)
+        y = functional.batch_norm(
+            x, mean, var, self.weight, self.bias, self.training, momentum, self.eps
         )
+        if count is not None:
+            count += 1  # in place: it is the buffer
+        return y
 
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of (N, C) or (N, C, L), each channel by itself."""
+    """Batch normalisation, each channel by itself. x: (N, C) or (N, C, L) → y like x."""
 
     dims = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of (N, C, H, W), each channel by itself."""
+    """Batch normalisation, each channel by itself. x: (N, C, H, W) → y like x."""
 
     dims = (4,)
 
 
 class LayerNorm(Module):
-    """Normalise each sample over its last axes (`ops.layer_norm`). x: (…, *normalized_shape)."""
+    """Normalise each sample over its last axes (`ops.layer_norm`).
+
+    x: (…, *normalized_shape) → y like x. weight, bias: normalized_shape, or None.
+    """
 
     weight: Parameter | None
     bias: Parameter | None
@@ -103,19 +112,21 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
-        one = isinstance(normalized_shape, int | np.integer)
-        self.normalized_shape = (int(normalized_shape),) if one else tuple(normalized_shape)  # type: ignore
+        if not isinstance(normalized_shape, Iterable):
+            normalized_shape = (normalized_shape,)
+        self.normalized_shape = tuple(size("normalized_shape", n) for n in normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         shape = self.normalized_shape
         self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
         self.bias = Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None
 
-    def forward(self, *inputs: Any) -> Any:
-        return functional.layer_norm(
-            inputs[0], self.normalized_shape, self.weight, self.bias, self.eps
-        )
+    def forward(self, x: Any) -> Any:
+        if self.weight is not None:
+            require_dtype(self, x, self.weight.dtype)
+        return functional.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
         )

@@ -1,4 +1,7 @@
-"""Pooling layers: `ops.max_pool2d` and `ops.avg_pool2d` with their settings kept."""
+"""Pooling layers: `ops.max_pool2d` and `ops.avg_pool2d` with their settings kept.
+
+Letters: N batch, C channels, H W image, OH OW output.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,11 @@ __all__ = ["AvgPool2d", "MaxPool2d"]
 
 
 class MaxPool2d(Module):
-    """Largest entry of each window. x: (N, C, H, W) → (N, C, OH, OW)."""
+    """Largest entry of each window; of equal ones the first takes the gradient (`ops.max_pool2d`).
+
+    x: (N, C, H, W) → y: (N, C, OH, OW); with return_indices (y, positions h·W + w).
+    stride: kernel_size if None.
+    """
 
     def __init__(
         self,
@@ -28,9 +35,9 @@ class MaxPool2d(Module):
         self.padding, self.dilation = padding, dilation
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, x: Any) -> Any:
         return functional.max_pool2d(
-            inputs[0],
+            x,
             self.kernel_size,
             self.stride,
             self.padding,
@@ -47,7 +54,10 @@ class MaxPool2d(Module):
 
 
 class AvgPool2d(Module):
-    """Mean of each window. x: (N, C, H, W) → (N, C, OH, OW)."""
+    """Mean of each window (`ops.avg_pool2d`).
+
+    x: (N, C, H, W) → y: (N, C, OH, OW). stride: kernel_size if None.
+    """
 
     def __init__(
         self,
@@ -63,9 +73,9 @@ class AvgPool2d(Module):
         self.padding, self.ceil_mode = padding, ceil_mode
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, x: Any) -> Any:
         return functional.avg_pool2d(
-            inputs[0],
+            x,
             self.kernel_size,
             self.stride,
             self.padding,

@@ -22,7 +22,7 @@ _KINDS = "biuf"  # from the weakest to the strongest: bool, integers, floats
 
 def is_differentiable(x: Any) -> bool:
     """Whether the gradient has an entry for `x`: floating arrays do; labels and numbers do not."""
-    return isinstance(x, (np.ndarray, np.floating)) and x.dtype.kind == "f"  # noqa: UP038 - faster
+    return isinstance(x, (np.ndarray, np.floating)) and x.dtype.kind == "f"
 
 
 def as_float(x: Any) -> Array:
