@@ -1,0 +1,32 @@
+"""Writing files so that nothing half-written is ever seen under the file's name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["replacing"]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Give a file to write to that takes the place of `path` when the block has ended.
+
+    It is written beside `path` and renamed, which is one step for whoever reads: the old content or
+    the new, never a part. If the block raises, what was there before stays as it was, and the part
+    that was written is removed. The bytes are on the disk before the rename, so the same holds when
+    the machine fails.
+    """
+    path = Path(path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,34 @@
+"""What layers check before they use it: sizes when they are made, the dtype of x when they are called."""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Any
+
+import numpy as np
+
+
+def size(name: str, value: Any) -> int:
+    """Return a number of channels or features as an int; raise unless it is a whole number above 0."""
+    try:
+        n = index(value)
+    except TypeError:
+        raise TypeError(f"{name} is a whole number, got {value!r}") from None
+    if n < 1:
+        raise ValueError(f"{name} must be at least 1, got {n}")
+    return n
+
+
+def require_dtype(layer: Any, x: Any, dtype: np.dtype[Any]) -> None:
+    """Raise unless x has the dtype of the layer's arrays: casting silently would double the work."""
+    found = getattr(x, "dtype", None)
+    if found == dtype:
+        return
+    name = type(layer).__name__
+    if not isinstance(found, np.dtype):
+        raise TypeError(f"{name} takes an array or a Tensor, got {type(x).__name__}")
+    other_way = f", or the module with .to(np.{found})" if found.kind == "f" else ""
+    raise TypeError(
+        f"{name} holds {dtype} arrays, x is {found} {x.shape}: "
+        f"convert x with x.astype(np.{dtype}){other_way}"
+    )

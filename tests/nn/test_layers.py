@@ -1,0 +1,488 @@
+"""Every layer and loss against torch.nn, with options that Hypothesis chooses."""
+
+import copy
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+from compare import normal, whole
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scratchnet import Tensor, manual_seed, nn
+
+sizes = st.integers(1, 4)
+bools = st.booleans()
+reductions = st.sampled_from(["mean", "sum", "none"])
+
+
+def pairs(low, high):
+    """An int or a pair of ints."""
+    numbers = st.integers(low, high)
+    return numbers | st.tuples(numbers, numbers)
+
+
+def both(value):
+    return value if isinstance(value, tuple) else (value, value)
+
+
+@st.composite
+def arrays(draw, *shape):
+    """Normal numbers, or whole ones, which meet the kinks and tie in windows."""
+    kind, seed = draw(st.sampled_from([normal, whole])), draw(st.integers(0, 99))
+    return kind(shape, seed)
+
+
+@st.composite
+def shapes(draw, min_dims=1, max_dims=4):
+    return tuple(draw(st.lists(sizes, min_size=min_dims, max_size=max_dims)))
+
+
+@st.composite
+def elementwise(draw, **options):
+    shape = draw(shapes(0))
+    return {k: draw(v) for k, v in options.items()}, [draw(arrays(*shape))]
+
+
+@st.composite
+def along_a_dim(draw):
+    shape = draw(shapes())
+    return {"dim": draw(st.integers(-len(shape), len(shape) - 1))}, [draw(arrays(*shape))]
+
+
+@st.composite
+def linear(draw):
+    options = {"in_features": draw(sizes), "out_features": draw(sizes), "bias": draw(bools)}
+    return options, [draw(arrays(*draw(shapes(0, 3)), options["in_features"]))]
+
+
+@st.composite
+def conv2d(draw):
+    groups = draw(st.integers(1, 3))
+    kernel, dilation = draw(pairs(1, 3)), draw(pairs(1, 2))
+    stride = draw(pairs(1, 3))
+    padding = draw(
+        pairs(0, 2)
+        | st.just("valid")
+        | (st.just("same") if both(stride) == (1, 1) else st.nothing())
+    )
+    options = {
+        "in_channels": groups * draw(st.integers(1, 2)),
+        "out_channels": groups * draw(st.integers(1, 2)),
+        "kernel_size": kernel,
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+        "groups": groups,
+        "bias": draw(bools),
+    }
+    reach = [d * (k - 1) + 1 for k, d in zip(both(kernel), both(dilation), strict=True)]
+    image = [r + draw(st.integers(0, 4)) for r in reach]
+    return options, [draw(arrays(draw(st.integers(0, 3)), options["in_channels"], *image))]
+
+
+@st.composite
+def max_pool2d(draw):
+    kernel = draw(pairs(1, 3))
+    options = {
+        "kernel_size": kernel,
+        "stride": draw(st.none() | pairs(1, 3)),
+        "padding": draw(pairs(0, min(both(kernel)) // 2)),
+        "dilation": draw(pairs(1, 2)),
+        "return_indices": draw(bools),
+        "ceil_mode": draw(bools),
+    }
+    return options, [
+        draw(arrays(draw(sizes), draw(sizes), draw(st.integers(5, 8)), draw(st.integers(5, 8))))
+    ]
+
+
+@st.composite
+def avg_pool2d(draw):
+    kernel = draw(pairs(1, 3))
+    options = {
+        "kernel_size": kernel,
+        "stride": draw(st.none() | pairs(1, 3)),
+        "padding": draw(pairs(0, min(both(kernel)) // 2)),
+        "ceil_mode": draw(bools),
+        "count_include_pad": draw(bools),
+        "divisor_override": draw(st.none() | st.integers(1, 5)),
+    }
+    return options, [
+        draw(arrays(draw(sizes), draw(sizes), draw(st.integers(3, 8)), draw(st.integers(3, 8))))
+    ]
+
+
+@st.composite
+def batch_norm(draw, *n_further_axes):
+    options = {
+        "num_features": draw(sizes),
+        "eps": draw(st.sampled_from([1e-5, 0.1])),
+        "momentum": draw(st.sampled_from([None, 0.0, 0.1, 1.0])),
+        "affine": draw(bools),
+        "track_running_stats": draw(bools),
+        "bias": draw(bools),
+    }
+    further = [draw(sizes) for _ in range(draw(st.sampled_from(n_further_axes)))]
+    n = draw(st.integers(2, 5))  # one value per channel raises
+    return options, [normal((n, options["num_features"], *further), draw(st.integers(0, 99)))]
+
+
+@st.composite
+def layer_norm(draw):
+    form = draw(shapes(1, 2))
+    options = {
+        "normalized_shape": form[0] if len(form) == 1 and draw(bools) else form,
+        "eps": draw(st.sampled_from([1e-5, 0.1])),
+        "elementwise_affine": draw(bools),
+        "bias": draw(bools),
+    }
+    return options, [draw(arrays(*draw(shapes(0, 2)), *form))]
+
+
+@st.composite
+def flatten(draw):
+    shape = draw(shapes(2))
+    start = draw(st.integers(0, len(shape) - 1))
+    end = draw(st.integers(start, len(shape) - 1))
+    return {"start_dim": start, "end_dim": end - draw(st.sampled_from([0, len(shape)]))}, [
+        draw(arrays(*shape))
+    ]
+
+
+@st.composite
+def regression(draw, **options):
+    shape = draw(shapes(0))
+    target = draw(arrays(*shape))
+    return {k: draw(v) for k, v in options.items()}, [draw(arrays(*shape)), target]
+
+
+@st.composite
+def labels(draw, **options):
+    """Logits (N, K, …) and labels, some of which are to be ignored."""
+    n, k, rest = draw(sizes), draw(sizes), draw(shapes(0, 2))
+    options = {key: draw(v) for key, v in options.items()}
+    options["ignore_index"] = draw(st.sampled_from([-100, 1]))
+    options["weight"] = draw(st.none() | st.just(np.arange(1.0, k + 1)))
+    target = np.random.default_rng(draw(st.integers(0, 99))).integers(0, k, (n, *rest))
+    target.flat[0] = 0  # the mean over nothing is NaN in both, which has tests of its own
+    return options, [draw(arrays(n, k, *rest)), target]
+
+
+@st.composite
+def probabilities(draw):
+    n, k, rest = draw(sizes), draw(sizes), draw(shapes(0, 2))
+    options = {
+        "weight": draw(st.none() | st.just(np.arange(1.0, k + 1))),
+        "label_smoothing": draw(st.sampled_from([0.0, 0.3])),
+        "reduction": draw(reductions),
+    }
+    return options, [draw(arrays(n, k, *rest)), np.abs(draw(arrays(n, k, *rest)))]
+
+
+@st.composite
+def binary(draw):
+    shape = draw(shapes(1, 3))
+    weights = st.none() | st.just(np.arange(1.0, shape[-1] + 1))
+    options = {"weight": draw(weights), "pos_weight": draw(weights), "reduction": draw(reductions)}
+    return options, [
+        draw(arrays(*shape)),
+        np.random.default_rng(draw(st.integers(0, 99))).random(shape),
+    ]
+
+
+smoothings = st.sampled_from([0.0, 0.3])
+CASES = {
+    "AvgPool2d": avg_pool2d(),
+    "BCEWithLogitsLoss": binary(),
+    "BatchNorm1d": batch_norm(0, 1),
+    "BatchNorm2d": batch_norm(2),
+    "Conv2d": conv2d(),
+    "CrossEntropyLoss": labels(reduction=reductions, label_smoothing=smoothings) | probabilities(),
+    "Dropout": elementwise(p=st.sampled_from([0.0, 1.0])),  # what is random is tested by itself
+    "ELU": elementwise(alpha=st.sampled_from([1.0, 0.3])),
+    "Flatten": flatten(),
+    "GELU": elementwise(approximate=st.sampled_from(["none", "tanh"])),
+    "HuberLoss": regression(reduction=reductions, delta=st.sampled_from([1.0, 0.5, 2.0])),
+    "Identity": elementwise(),
+    "L1Loss": regression(reduction=reductions),
+    "LayerNorm": layer_norm(),
+    "LeakyReLU": elementwise(negative_slope=st.sampled_from([0.01, 0.3])),
+    "Linear": linear(),
+    "LogSoftmax": along_a_dim(),
+    "MSELoss": regression(reduction=reductions),
+    "MaxPool2d": max_pool2d(),
+    "NLLLoss": labels(reduction=reductions),
+    "ReLU": elementwise(),
+    "SiLU": elementwise(),
+    "Sigmoid": elementwise(),
+    "Softmax": along_a_dim(),
+    "Softplus": elementwise(
+        beta=st.sampled_from([1.0, 2.0]), threshold=st.sampled_from([20.0, 3.0])
+    ),
+    "Tanh": elementwise(),
+}
+every_layer = pytest.mark.parametrize("name", sorted(CASES))
+
+
+def test_every_layer_has_a_comparison():
+    classes = {name for name in nn.__all__ if inspect.isclass(getattr(nn, name))}
+    assert set(CASES) == classes - {"Module", "ModuleList", "Parameter", "Sequential"}
+
+
+@every_layer
+@given(data=st.data(), training=bools)
+@settings(max_examples=40)
+@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")  # torch on even kernels
+def test_layer_agrees_with_torch(assert_agrees, name, data, training):
+    options, inputs = data.draw(CASES[name])
+    assert_agrees(name, options, inputs, training)
+
+
+def values(output):
+    """The array of an output; of several outputs the first."""
+    output = output[0] if isinstance(output, tuple) else output
+    return output.data if isinstance(output, Tensor) else output
+
+
+def converted(inputs, dtype):
+    return [a.astype(dtype) if a.dtype.kind == "f" else a for a in inputs]
+
+
+@every_layer
+@given(data=st.data(), training=bools)
+@settings(max_examples=15)
+def test_layer_keeps_the_dtype_forwards_and_backwards(name, data, training):
+    # the polynomials of erf overflow in float16
+    dtypes = [np.float32, np.float64] + [np.float16] * (name != "GELU")
+    dtype = data.draw(st.sampled_from(dtypes))
+    options, inputs = data.draw(CASES[name])
+    layer = getattr(nn, name)(**options).to(dtype).train(training)
+    tensors = [Tensor(a, requires_grad=a.dtype.kind == "f") for a in converted(inputs, dtype)]
+    output = layer(*tensors)
+    output = output[0] if isinstance(output, tuple) else output
+    assert output.dtype == dtype
+    output.backward(np.ones(output.shape, dtype))
+    gradients = [t.grad for t in (*tensors, *layer.parameters()) if t.requires_grad]
+    assert {g.dtype for g in gradients} == {np.dtype(dtype)}
+    assert all(b.dtype == dtype for b in layer.buffers() if b.ndim)
+
+
+@every_layer
+@given(data=st.data())
+@settings(max_examples=15)
+def test_array_in_eval_mode_gives_the_array_that_a_tensor_gives(name, data):
+    options, inputs = data.draw(CASES[name])
+    layer = getattr(nn, name)(**options).double().eval()
+    found, expected = layer(*inputs), layer(*map(Tensor, inputs))
+    assert isinstance(found[0] if isinstance(found, tuple) else found, np.ndarray | np.generic)
+    np.testing.assert_array_equal(values(found), values(expected))
+
+
+@every_layer
+@given(
+    data=st.data(), clone=st.sampled_from([copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+)
+@settings(max_examples=10)
+def test_a_copied_or_pickled_layer_computes_the_same(name, data, clone):
+    options, inputs = data.draw(CASES[name])
+    layer = getattr(nn, name)(**options).double()
+    twin = clone(layer)
+    assert repr(twin) == repr(layer)
+    np.testing.assert_array_equal(values(twin(*inputs)), values(layer(*inputs)))
+    for a, b in zip(layer.state_dict().values(), twin.state_dict().values(), strict=True):
+        np.testing.assert_array_equal(a, b)  # also what the call has changed
+        assert not np.shares_memory(a, b)
+
+
+BATCHES = {  # an input for each kind of layer that a batch goes through; the first axis is cut to 0
+    "Conv2d": ({"in_channels": 2, "out_channels": 3, "kernel_size": 2}, (4, 2, 5, 5), (0, 3, 4, 4)),
+    "Linear": ({"in_features": 2, "out_features": 3}, (4, 2), (0, 3)),
+    "BatchNorm1d": ({"num_features": 2}, (4, 2), (0, 2)),
+    "BatchNorm2d": ({"num_features": 2}, (4, 2, 3, 3), (0, 2, 3, 3)),
+    "LayerNorm": ({"normalized_shape": 2}, (4, 2), (0, 2)),
+    "MaxPool2d": ({"kernel_size": 2}, (4, 2, 4, 4), (0, 2, 2, 2)),
+    "AvgPool2d": ({"kernel_size": 2}, (4, 2, 4, 4), (0, 2, 2, 2)),
+    "Flatten": ({}, (4, 2, 3, 3), (0, 18)),
+    "Dropout": ({}, (4, 2), (0, 2)),
+    "ReLU": ({}, (4, 2), (0, 2)),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+@pytest.mark.parametrize("training", [True, False])
+def test_an_empty_batch_gives_an_empty_output_and_gradients_of_zero(name, training):
+    options, shape, expected = BATCHES[name]
+    layer = getattr(nn, name)(**options).train(training)
+    statistics = {k: v.copy() for k, v in layer.named_buffers() if v.ndim}
+    output = layer(Tensor(normal((0, *shape[1:]), 0, np.float32), requires_grad=True))
+    assert output.shape == expected
+    output.sum().backward()
+    assert all(not p.grad.any() for p in layer.parameters())
+    for key, before in statistics.items():
+        np.testing.assert_array_equal(dict(layer.named_buffers())[key], before)
+
+
+# --- dropout, which is random
+
+
+def test_dropout_zeroes_with_probability_p_and_scales_the_rest_exactly():
+    n, p = 100_000, 0.3
+    y = nn.Dropout(p, rng=0)(np.ones(n, np.float32)).data
+    # the number of zeros is binomial; five standard deviations
+    assert abs((y == 0).sum() - n * p) < 5 * (n * p * (1 - p)) ** 0.5
+    assert set(np.unique(y)) == {np.float32(0), np.float32(1 / (1 - p))}
+
+
+def test_dropout_draws_another_mask_at_every_call_and_the_same_sequence_for_a_seed():
+    x = np.ones((8, 8), np.float32)
+    a, b = nn.Dropout(0.5, rng=3), nn.Dropout(0.5, rng=np.random.default_rng(3))
+    first, second = a(x).data, a(x).data
+    assert (first != second).any()
+    np.testing.assert_array_equal(b(x).data, first)
+    np.testing.assert_array_equal(b(x).data, second)
+
+
+def test_dropout_without_a_seed_follows_manual_seed():
+    x, layer = np.ones((8, 8), np.float32), nn.Dropout(0.5)
+    manual_seed(3)
+    first = layer(x).data
+    manual_seed(3)
+    np.testing.assert_array_equal(layer(x).data, first)
+    np.testing.assert_array_equal(nn.Dropout(0.5, rng=3)(x).data, first)
+
+
+def test_a_copied_dropout_draws_the_same_masks_from_a_generator_of_its_own():
+    x, layer = np.ones((8, 8), np.float32), nn.Dropout(0.5, rng=3)
+    layer(x)
+    twin = copy.deepcopy(layer)
+    np.testing.assert_array_equal(twin(x).data, layer(x).data)
+    assert twin.rng is not layer.rng
+
+
+def test_dropout_passes_the_gradient_where_it_kept_the_entry():
+    x = Tensor(np.ones(50), requires_grad=True)
+    y = nn.Dropout(0.5, rng=0)(x)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, y.data)
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.Linear(-1, 2), "in_features must be at least 1, got -1"),
+        (lambda: nn.Linear(2, 0), "out_features must be at least 1, got 0"),
+        (lambda: nn.Linear(2.5, 2), "in_features is a whole number, got 2.5"),
+        (lambda: nn.Linear("2", 2), "in_features is a whole number, got '2'"),
+        (lambda: nn.Conv2d(3, -8, 3), "out_channels must be at least 1, got -8"),
+        (lambda: nn.Conv2d(3, 8, 0), "kernel_size must be at least 1, got 0"),
+        (lambda: nn.Conv2d(3, 8, (3, 3, 3)), "kernel_size takes .* got (3, 3, 3)"),
+        (lambda: nn.Conv2d(3, 8, 3, stride=0), "stride must be at least 1, got 0"),
+        (lambda: nn.Conv2d(3, 8, 3, dilation=0), "dilation must be at least 1, got 0"),
+        (
+            lambda: nn.Conv2d(4, 6, 3, groups=3),
+            "groups=3 must divide 4 input and 6 output channels",
+        ),
+        (lambda: nn.Conv2d(4, 6, 3, groups=0), "groups must be at least 1, got 0"),
+        (lambda: nn.BatchNorm2d(0), "num_features must be at least 1, got 0"),
+        (lambda: nn.LayerNorm((3, -1)), "normalized_shape must be at least 1, got -1"),
+        (lambda: nn.Dropout(1.5), "p is a probability, got 1.5"),
+        (lambda: nn.ReLU(inplace=True), "unexpected keyword argument 'inplace'"),
+        (lambda: nn.Linear(2, 2, dtype=np.float64), "unexpected keyword argument 'dtype'"),
+        (lambda: nn.Dropout(0.5, True), "takes from 1 to 2 positional arguments"),
+    ],
+)
+def test_a_layer_that_cannot_be_made_names_the_argument_and_its_value(make, message):
+    with pytest.raises(
+        (ValueError, TypeError), match=message.replace("(", r"\(").replace(")", r"\)")
+    ):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "words"),
+    [
+        (nn.Linear(3, 2), (5, 4), ["expects 3 features", "has 4", "(5, 4)", "(2, 3)"]),
+        (nn.Linear(3, 2), (), ["linear takes x (…, in)", "x ()"]),
+        (nn.Conv2d(3, 2, 1), (1, 4, 5, 5), ["expects 3 input channels", "has 4", "(1, 4, 5, 5)"]),
+        (nn.Conv2d(3, 2, 1), (3, 5, 5), ["(N, C, H, W)", "3 dimensions", "(3, 5, 5)"]),
+        (nn.Conv2d(3, 2, 7), (1, 3, 5, 5), ["(7, 7)", "(5, 5)"]),
+        (nn.BatchNorm1d(3), (4, 2), ["BatchNorm1d(3)", "3 channels", "(4, 2)"]),
+        (nn.BatchNorm1d(3), (4, 3, 2, 2), ["2 or 3 dimensions", "(4, 3, 2, 2)"]),
+        (nn.BatchNorm2d(3), (4, 3), ["4 dimensions", "(4, 3)"]),
+        (nn.BatchNorm2d(3), (1, 3, 1, 1), ["more than one value per channel", "(1, 3, 1, 1)"]),
+        (nn.LayerNorm((2, 3)), (4, 3, 2), ["normalized_shape (2, 3)", "(4, 3, 2)"]),
+        (nn.MaxPool2d(3), (1, 1, 2, 2), ["kernel_size (3, 3)", "(1, 1, 2, 2)"]),
+        (nn.AvgPool2d(2, padding=2), (1, 1, 4, 4), ["half of kernel_size", "(2, 2)"]),
+        (nn.MaxPool2d(2), (4, 4), ["(N, C, H, W)", "(4, 4)"]),
+        (nn.Flatten(), (4,), ["dim 1", "1 dimensions"]),
+        (nn.Softmax(dim=2), (4, 4), ["dim 2", "2 dimensions"]),
+    ],
+)
+def test_x_of_a_wrong_shape_is_shown_with_what_the_layer_takes(layer, x, words):
+    before = {k: v.copy() for k, v in layer.state_dict().items()}
+    with pytest.raises((ValueError, IndexError)) as error:
+        layer(np.zeros(x, np.float32))
+    assert all(word in str(error.value) for word in words), error.value
+    for key, value in layer.state_dict().items():  # running statistics neither
+        np.testing.assert_array_equal(value, before[key])
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Linear(2, 3), (4, 2)),
+        (nn.Conv2d(2, 3, 1), (1, 2, 3, 3)),
+        (nn.BatchNorm1d(2), (4, 2)),
+        (nn.BatchNorm2d(2, affine=False), (1, 2, 3, 3)),
+        (nn.LayerNorm(2), (4, 2)),
+    ],
+)
+def test_x_of_another_dtype_is_told_how_to_convert(layer, shape):
+    name = type(layer).__name__
+    with pytest.raises(TypeError) as error:
+        layer(np.zeros(shape))
+    assert str(error.value) == (
+        f"{name} holds float32 arrays, x is float64 {shape}: "
+        "convert x with x.astype(np.float32), or the module with .to(np.float64)"
+    )
+    layer(np.zeros(shape).astype(np.float32))  # the advice works
+    copy.deepcopy(layer).to(np.float64)(np.zeros(shape))
+    with pytest.raises(TypeError, match=r"x is int64 .*: convert x with x.astype\(np.float32\)$"):
+        layer(np.zeros(shape, int))
+    with pytest.raises(TypeError, match=f"{name} takes an array or a Tensor, got list"):
+        layer(np.zeros(shape).tolist())
+
+
+@pytest.mark.parametrize(
+    ("loss", "x", "target", "error", "words"),
+    [
+        (nn.MSELoss(), np.zeros((4, 1)), np.zeros(4), ValueError, ["(4, 1)", "(4,)"]),
+        (nn.L1Loss(reduction="avg"), np.zeros(4), np.zeros(4), ValueError, ["'avg'"]),
+        (nn.HuberLoss(delta=0), np.zeros(4), np.zeros(4), ValueError, ["delta", "0"]),
+        (
+            nn.CrossEntropyLoss(),
+            np.zeros((2, 3)),
+            np.array([0, 3]),
+            IndexError,
+            ["label 3", "3 classes"],
+        ),
+        (nn.NLLLoss([1, 2]), np.zeros((2, 3)), np.array([0, 1]), ValueError, ["3 classes", "(2,)"]),
+        (nn.BCEWithLogitsLoss(), np.zeros((4, 1)), np.zeros(4), ValueError, ["(4, 1)", "(4,)"]),
+    ],
+)
+def test_a_loss_says_what_does_not_fit(loss, x, target, error, words):
+    with pytest.raises(error) as caught:
+        loss(x, target)
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_two_arrays_in_training_mode_give_a_loss_with_an_item():
+    loss = nn.MSELoss()(np.array([1.0, 3.0]), np.array([0.0, 0.0]))
+    assert isinstance(loss, Tensor)
+    assert loss.item() == 5.0
+    assert nn.MSELoss().eval()(np.array([1.0, 3.0]), np.array([0.0, 0.0])).item() == 5.0

@@ -1,0 +1,61 @@
+"""Files written beside and renamed: the old content or the new, never a part."""
+
+import os
+
+import pytest
+
+from scratchnet.files import replacing
+
+
+def test_the_new_content_takes_the_place_of_the_old(tmp_path):
+    path = tmp_path / "name.bin"
+    for content in (b"first", b"second"):
+        with replacing(path) as file:
+            file.write(content)
+        assert path.read_bytes() == content
+    assert os.listdir(tmp_path) == ["name.bin"]
+
+
+def test_until_the_block_ends_the_old_content_is_there(tmp_path):
+    path = tmp_path / "name.bin"
+    path.write_bytes(b"old")
+    with replacing(str(path)) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_in_the_block_leaves_the_old_content_and_no_part(tmp_path, error):
+    path = tmp_path / "name.bin"
+    path.write_bytes(b"old")
+
+    def write():
+        with replacing(path) as file:
+            file.write(b"half of the ne")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["name.bin"]
+
+
+def test_a_failed_rename_leaves_the_old_content_and_no_part(tmp_path, monkeypatch):
+    path = tmp_path / "name.bin"
+    path.write_bytes(b"old")
+
+    def fail(*_):
+        raise PermissionError("in use")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(PermissionError, match="in use"), replacing(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["name.bin"]
+
+
+def test_a_missing_folder_is_the_systems_error(tmp_path):
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "none" / "name.bin"):
+        pass
