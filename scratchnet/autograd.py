@@ -7,8 +7,10 @@ inputs, and where a Tensor was used several times the gradients from its uses ar
 
 One clock orders everything. Each recorded Tensor takes the next tick, so parents have smaller ticks
 than what was made from them, and walking by falling ticks meets every Tensor after all its uses. A
-leaf takes a tick when it is changed in place; a leaf that is younger than what was made from it has
-been changed since, its pullbacks hold figures that are gone, and `backward` says so.
+leaf takes a tick when an optimiser or `load_state_dict` changes it in place; a leaf that is younger
+than what was made from it has been changed since, the pullbacks may hold values that are gone, and
+`backward` says so. Writing into `.data` yourself is not noticed: call `mark_changed(tensor)`, or a
+graph that used the old values gives wrong gradients.
 """
 
 from __future__ import annotations
@@ -93,15 +95,14 @@ def lift(
         parents: list[Tensor | None] = []  # one for each gradient that the pullback returns
         found = recorded = False
         for value in args:
-            if isinstance(value, Tensor):
+            if isinstance(value, Tensor):  # _unwrap, written out: this runs for every operation
                 found = True
-                if constants and len(arrays) in constants:
-                    pass
-                elif value.requires_grad:
-                    recorded = True
-                    parents.append(value)
-                elif value.data.dtype.kind == "f":
-                    parents.append(value)
+                if not (constants and len(arrays) in constants):
+                    if value.requires_grad:
+                        recorded = True
+                        parents.append(value)
+                    elif value.data.dtype.kind == "f":
+                        parents.append(value)
                 arrays.append(value.data)
             else:
                 array = _unwrap(value, None if len(arrays) in constants else parents)
@@ -117,7 +118,7 @@ def lift(
             return op(*arrays, **kwargs)[0]
         recorded = recorded or any(p is not None and p.requires_grad for p in parents)
         recorded = recorded and _mode.recording
-        if takes_needs:
+        if takes_needs:  # a frozen weight costs no product: the operation skips what is not needed
             kwargs["needs"] = tuple(
                 [recorded and p is not None and p.requires_grad for p in parents]
             )
@@ -196,7 +197,10 @@ def _as_entry(i: int, n: int) -> Pullback:
 
 
 def _sum(a: Any, b: Any) -> Any:
-    """Return the sum of two gradients in a new buffer; None is zero, tuples are summed by entry."""
+    """Return the sum of two gradients; None is zero, tuples are summed by entry.
+
+    Two arrays are summed in a new one. A tuple may keep arrays that it was given.
+    """
     if a is None or b is None:
         return b if a is None else a
     if type(a) is tuple:
@@ -279,14 +283,16 @@ class Tensor(ArrayLike):
         gradient: ∂L/∂self, of this Tensor's shape; may be left out for a single number (it is 1).
         Raises RuntimeError if nothing was recorded, if the graph was freed by an earlier call, or if
         a leaf has been changed in place since it was used. Gradients are written at the very end: an
-        error leaves every `.grad` as it was.
+        error leaves every `.grad` as it was (but the part of the graph already walked is freed).
         """
         if not self.requires_grad:
             raise RuntimeError(
                 "this Tensor does not require a gradient: nothing was recorded for it"
             )
         gradients: dict[Tensor, Any] = {self: self._seed(gradient)}  # of Tensors not yet visited
-        ours: set[Tensor] = set()  # those whose gradient lies in a buffer that we allocated
+        # A pullback may return dy itself or a view (`add` returns dz twice). So `+=` is allowed only
+        # into arrays that were added up here, and a leaf's `.grad` is otherwise a copy.
+        ours: set[Tensor] = set()
         kept: list[tuple[Tensor, Array]] = []
         nodes = self._recorded()
         while nodes:  # popped, so that arrays are freed as we go
@@ -320,7 +326,7 @@ class Tensor(ArrayLike):
                     gradients[parent] = _sum(gradients[parent], dx)
                     ours.add(parent)
             if not retain_graph:
-                node._pullback, node._parents = _freed, ()
+                node._pullback, node._parents = _freed, ()  # and with it the arrays it captured
         for tensor, dx in (*gradients.items(), *kept):  # what is left are the leaves
             if tensor.grad is not None:
                 tensor.grad = tensor.grad + dx
@@ -339,6 +345,7 @@ class Tensor(ArrayLike):
 
     def _recorded(self) -> list[Tensor]:
         """Return all recorded Tensors that this one was made from, itself included, oldest first."""
+        # A list that grows while it is read, not a recursion: graphs are deeper than Python's stack.
         nodes = [self] if self._pullback is not None else []
         seen = set(nodes)
         for node in nodes:
@@ -477,7 +484,8 @@ class Tensor(ArrayLike):
 def mark_changed(tensor: Tensor) -> None:
     """Note that a leaf's array was changed in place, so that an older graph that used it is refused.
 
-    Optimisers and `load_state_dict` call this; whoever writes into `.data` may.
+    Optimisers and `load_state_dict` call this; whoever writes into `.data` between a forward pass and
+    its backward pass must, or the gradients are wrong without a word.
     """
     if not tensor.is_leaf:
         raise RuntimeError("the array of a recorded Tensor must not be changed in place")

@@ -24,8 +24,9 @@ from scratchnet.nn.loss import (
     MSELoss,
     NLLLoss,
 )
-from scratchnet.nn.module import Module, Parameter
+from scratchnet.nn.module import Module
 from scratchnet.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+from scratchnet.nn.parameter import Parameter
 from scratchnet.nn.pooling import AvgPool2d, MaxPool2d
 
 __all__ = [

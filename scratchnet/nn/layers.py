@@ -16,7 +16,8 @@ import numpy as np
 from scratchnet import functional
 from scratchnet.nn import init
 from scratchnet.nn._checks import require_dtype, size
-from scratchnet.nn.module import Module, Parameter
+from scratchnet.nn.module import Module
+from scratchnet.nn.parameter import Parameter
 from scratchnet.ops._window import Pair, pair
 from scratchnet.ops.convolution import Padding
 from scratchnet.random import Rng, resolve_rng

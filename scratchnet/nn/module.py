@@ -16,17 +16,9 @@ import numpy.typing as npt
 
 from scratchnet.autograd import Tensor, is_grad_enabled, mark_changed, no_grad
 from scratchnet.nn._nested import convert, holds_tensor
+from scratchnet.nn.parameter import Parameter
 
-__all__ = ["IncompatibleKeys", "Module", "Parameter"]
-
-
-class Parameter(Tensor):
-    """A Tensor that a module learns: it requires a gradient, and `Module.parameters` finds it."""
-
-    __slots__ = ()
-
-    def __init__(self, data: npt.ArrayLike, requires_grad: bool = True) -> None:
-        super().__init__(data, requires_grad)
+__all__ = ["IncompatibleKeys", "Module"]
 
 
 class IncompatibleKeys(NamedTuple):

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from scratchnet import functional
 from scratchnet.nn._checks import require_dtype, size
-from scratchnet.nn.module import Module, Parameter
+from scratchnet.nn.module import Module
+from scratchnet.nn.parameter import Parameter
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "LayerNorm"]
 

@@ -35,14 +35,16 @@ Here is how to add one, step by step, with swish(x) = x · σ(βx) as the exampl
    list below, and one line to `functional.py`. The tests find it there and hold it to the contract:
 
    - One gradient for each floating array that was passed, in argument order, each with that array's
-     shape and dtype. Integer and bool arrays and Python numbers have none.
+     shape and dtype. Integer and bool arrays and Python numbers have none. An array that is constant
+     by nature (class weights, running statistics) has none either: name it to lift,
+     `lift(op, constant=("weight",))`, and pass it to `check_pullback` by keyword.
    - Several outputs are a tuple; then the pullback takes a tuple, with None for what was not used.
    - Pure: called twice it gives the same, and neither dy nor an input is written to.
-   - float32 in, float32 out. Constants are Python floats.
+   - float32 in, float32 out. Constants are Python floats: a NumPy float64 would widen float32.
    - A zero-size batch works.
    - Capture the smallest thing that suffices; work for the backward pass is done in the pullback.
-   - If a gradient costs a product, take `needs`, a bool for each gradient, and return None for what
-     is not needed.
+   - If a gradient costs a product, take `needs`, a bool for each gradient, which `lift` passes, and
+     return None for what is not needed.
 """
 
 from scratchnet.ops.activation import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh

@@ -1,4 +1,4 @@
-"""What several operations share: promotion of dtypes, and the adjoint of broadcasting.
+"""What several operations share: promotion of dtypes, and undoing what broadcasting did.
 
 Nothing here is an operation; `__init__.py` tells how one is written.
 """
@@ -17,7 +17,7 @@ Operand: TypeAlias = Any  # an array or a Python number
 Like: TypeAlias = tuple[tuple[int, ...], "np.dtype[Any]"] | None
 
 _ARRAY = np.ndarray  # looked up once: these functions run for every recorded operation
-_KINDS = "biuf"  # from the weakest to the strongest: bool, integers, floats
+_STRENGTH = {"b": 0, "i": 1, "u": 1, "f": 2}  # the stronger kind decides: bool, integers, floats
 
 
 def is_differentiable(x: Any) -> bool:
@@ -63,14 +63,15 @@ def _beside(number: float, other: Operand) -> Array:
 
 
 def _result_dtype(x: Array, y: Array) -> np.dtype[Any]:
+    """Return the dtype of a result: a 0-d array decides only by a stronger kind, floats beat integers."""
     for a in (x, y):
-        if a.dtype.kind not in _KINDS:
+        if a.dtype.kind not in _STRENGTH:
             raise TypeError(f"expected real numbers, got dtype {a.dtype} with shape {a.shape}")
     if x.dtype == y.dtype:
         return x.dtype
-    strength = ["biuf".index(a.dtype.kind) + (a.dtype.kind == "i") for a in (x, y)]  # i and u alike
-    weak_x = strength[0] <= strength[1] and x.ndim == 0 < y.ndim
-    weak_y = strength[1] <= strength[0] and y.ndim == 0 < x.ndim
+    strength_x, strength_y = _STRENGTH[x.dtype.kind], _STRENGTH[y.dtype.kind]
+    weak_x = strength_x <= strength_y and x.ndim == 0 < y.ndim
+    weak_y = strength_y <= strength_x and y.ndim == 0 < x.ndim
     if weak_x or (x.dtype.kind != "f" and y.dtype.kind == "f"):
         return y.dtype
     if weak_y or (y.dtype.kind != "f" and x.dtype.kind == "f"):
@@ -87,7 +88,7 @@ def like(x: Operand) -> Like:
 
 
 def sum_to(dy: Array, shape: tuple[int, ...]) -> Array:
-    """Return the adjoint of broadcasting `shape` to `dy.shape`: the sum over the repeated axes."""
+    """Return dy summed over the axes along which an array of this shape was repeated by broadcasting."""
     if dy.shape == shape:
         return dy
     lead = dy.ndim - len(shape)
@@ -103,7 +104,13 @@ def gradients(*operands: tuple[Any, Callable[[], Array]]) -> tuple[Array, ...]:
     """
     found = []
     for x, gradient in operands:
-        form = (x.shape, x.dtype) if type(x) is _ARRAY else x if type(x) is tuple else like(x)
+        form: Like
+        if type(x) is _ARRAY:
+            form = x.shape, x.dtype  # the usual case, without a call
+        elif type(x) is tuple:
+            form = x  # from `like`
+        else:
+            form = like(x)
         if form is not None and form[1].kind == "f":
             shape, dtype = form
             dx = gradient()
@@ -125,7 +132,7 @@ def resolve_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     if dim is None:
         return tuple(range(ndim))
     if isinstance(dim, int | np.integer):
-        return (resolve_dim(int(dim), ndim),)[:ndim]
+        return (resolve_dim(int(dim), ndim),)[:ndim]  # a 0-d array has no axis
     dims = tuple(resolve_dim(d, ndim) for d in dim)
     if len(set(dims)) < len(dims):
         raise ValueError(f"dim {tuple(dim)} names an axis twice for an array of {ndim} dimensions")

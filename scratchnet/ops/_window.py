@@ -20,24 +20,23 @@ Pair = int | Sequence[int]
 
 
 class Window(NamedTuple):
-    """Kernel, stride, dilation, padding before and output size of a sliding window, each (rows, columns)."""
+    """A sliding window, each entry (rows, columns): `before` is the padding, `image` the input's size."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
     dilation: tuple[int, int]
     before: tuple[int, int]
-    size: tuple[int, int]
+    image: tuple[int, int]
     out: tuple[int, int]
 
     @property
-    def sees_each_entry_once(self) -> bool:
+    def is_each_entry(self) -> bool:
         """Whether the windows are the entries themselves: a kernel of 1, stride 1, no padding."""
-        return (
-            self.kernel == self.stride == (1, 1) and self.before == (0, 0) and self.out == self.size
-        )
+        is_one = self.kernel == self.stride == (1, 1)
+        return is_one and self.before == (0, 0) and self.out == self.image
 
     def taps(self) -> Iterator[tuple[tuple[int, int], tuple[Any, ...], tuple[Any, ...]]]:
-        """Yield (tap, where in the output, where in the input): y[where] looks at x[seen]."""
+        """Yield (tap, at_out, at_in): through this tap, the outputs y[at_out] look at x[at_in]."""
         rows = [self._axis(0, i) for i in range(self.kernel[0])]
         columns = [self._axis(1, j) for j in range(self.kernel[1])]
         for i, (p, h) in enumerate(rows):
@@ -46,9 +45,9 @@ class Window(NamedTuple):
 
     def _axis(self, axis: int, tap: int) -> tuple[slice, slice]:
         """Return the outputs at which this tap sees the input, and the input entries that it sees."""
-        step, n, out = self.stride[axis], self.size[axis], self.out[axis]
+        step, n, out = self.stride[axis], self.image[axis], self.out[axis]
         shift = tap * self.dilation[axis] - self.before[axis]  # output p looks at p·step + shift
-        first = max(0, -(shift // step))  # the first p that looks at 0 or beyond
+        first = max(0, -(shift // step))  # ⌈−shift/step⌉: the first p that looks at 0 or beyond
         stop = min(out, (n - 1 - shift) // step + 1)  # the first p that looks at n or beyond
         if first >= stop:
             return slice(0, 0), slice(0, 0)  # this tap sees nothing but padding

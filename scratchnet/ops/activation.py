@@ -22,7 +22,7 @@ def relu(x: Array) -> tuple[Array, Pullback]:
     y = max(x, 0)
     ∂L/∂x = dy · [x > 0]   (0 at x = 0)
     """
-    y = np.maximum(x, 0)
+    y = np.maximum(x, 0)  # integers stay integers, as in torch
 
     def pullback(dy: Array) -> tuple[Array]:
         return (dy * (y > 0),)
@@ -36,7 +36,7 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> tuple[Array, Pullback]
     y = x where x > 0, else s · x
     ∂L/∂x = dy where x > 0, else s · dy
     """
-    x = as_float(x)
+    x, negative_slope = as_float(x), float(negative_slope)
     positive = x > 0
 
     def pullback(dy: Array) -> tuple[Array]:
@@ -51,7 +51,7 @@ def elu(x: Array, alpha: float = 1.0) -> tuple[Array, Pullback]:
     y = x where x > 0, else α (eˣ − 1)
     ∂L/∂x = dy where x > 0, else dy · (y + α)
     """
-    x = as_float(x)
+    x, alpha = as_float(x), float(alpha)
     positive = x > 0
     y = np.where(positive, x, alpha * np.expm1(np.minimum(x, 0)))
 
@@ -112,23 +112,25 @@ def silu(x: Array) -> tuple[Array, Pullback]:
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> tuple[Array, Pullback]:
     """Smooth rectifier; the identity where β·x exceeds the threshold.
 
-        y = ln(1 + exp(βx)) / β = max(x, 0) + ln(1 + exp(−β|x|)) / β
+        y = ln(1 + exp(βx)) / β = (max(βx, 0) + ln(1 + exp(−|βx|))) / β,   x above the threshold
         ∂L/∂x = dy · σ(βx),   dy above the threshold
 
-    In the second form exp never overflows.
+    In the second form exp never overflows; the threshold is torch's, and above 20 the difference is
+    below float32's rounding.
     """
-    x = as_float(x)
-    linear = x * beta > threshold
-    y = np.maximum(x * beta, 0.0) + np.log1p(np.exp(-np.abs(x * beta)))
+    x, beta = as_float(x), float(beta)
+    scaled = x * beta
+    beyond = scaled > threshold
+    y = (np.maximum(scaled, 0.0) + np.log1p(np.exp(-np.abs(scaled)))) / beta
 
     def pullback(dy: Array) -> tuple[Array]:
-        return (np.where(linear, dy, dy * _sigmoid(x * beta)),)
+        return (np.where(beyond, dy, dy * _sigmoid(x * beta)),)
 
-    return np.where(linear, x, y / beta), pullback
+    return np.where(beyond, x, y), pullback
 
 
 def gelu(x: Array, approximate: str = "none") -> tuple[Array, Pullback]:
-    """Gaussian error linear unit: x times the chance that a standard normal value lies below x.
+    """Gaussian error linear unit: x times the probability that a standard normal value lies below x.
 
         y = x · Φ(x),   Φ(x) = (1 + erf(x/√2)) / 2
         ∂L/∂x = dy · (Φ(x) + x · φ(x)),   φ(x) = exp(−x²/2) / √(2π)
@@ -151,7 +153,7 @@ def gelu(x: Array, approximate: str = "none") -> tuple[Array, Pullback]:
         cdf = 0.5 * (1.0 + t)
 
         def slope() -> Array:
-            a = _bounded(x)
+            a = _bounded(x)  # once more, so that only x, t and cdf are kept
             du = sqrt(2.0 / pi) * (1.0 + 3.0 * 0.044715 * a * a)
             return cdf + 0.5 * a * (1.0 - t * t) * du
 

@@ -1,6 +1,6 @@
-"""Losses for classes: how improbable the network held what was true.
+"""Losses for classes: minus the log-probability that the network gives to the true class.
 
-Letters: N batch, K classes, … further axes (pixels), D all positions N·… taken together.
+Letters: N batch, K classes, … further axes (pixels), M all positions N·… taken together.
 
 reduction: "mean" over the positions, "sum", or "none" for the loss of every position.
 """
@@ -13,6 +13,7 @@ import numpy as np
 
 from scratchnet.ops._array import Array, Pullback, as_float
 from scratchnet.ops.loss import reduce_losses
+from scratchnet.ops.softmax import log_softmax
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -47,11 +48,9 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing lies between 0 and 1, got {label_smoothing}")
     x, target = as_float(x), np.asarray(target)
-    scores, restore = _classes_last(x)  # (D, K)
+    scores, restore = _classes_last(x)  # (M, K)
     w = _class_weights(weight, scores)
-    with np.errstate(invalid="ignore"):  # ∞ − ∞ in a row without a finite maximum
-        log_p = scores - scores.max(axis=1, keepdims=True)
-        log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    log_p, _ = log_softmax(scores, dim=1)
     eps = float(label_smoothing)
     sharp, smooth = 1.0 - eps, eps / scores.shape[1]  # q = w (sharp · t + smooth)
 
@@ -59,7 +58,7 @@ def cross_entropy(
         t = _probabilities(x, target, ignore_index)
         q = w * (sharp * t + smooth)
         with np.errstate(invalid="ignore"):  # 0 · −∞
-            losses = -np.einsum("dk,dk->d", q, log_p)
+            losses = -np.einsum("mk,mk->m", q, log_p)
         total = float(len(losses))
 
         def dscores(dl: Array) -> Array:
@@ -67,7 +66,7 @@ def cross_entropy(
 
     else:
         labels, kept, at_label = _labels(x, target, scores.shape[1], ignore_index)
-        w_label = w[labels] * kept  # (D,), 0 where ignored
+        w_label = w[labels] * kept  # (M,), 0 where ignored
         losses = -sharp * w_label * np.where(kept, log_p[at_label], 0.0)
         if smooth:
             losses -= smooth * np.where(kept, log_p @ w, 0.0)
@@ -115,10 +114,10 @@ def nll_loss(
     → a number, or (N, …). Raises IndexError for a label outside 0 … K−1 that is not ignore_index.
     """
     x, target = as_float(x), np.asarray(target)
-    scores, restore = _classes_last(x)  # (D, K)
+    scores, restore = _classes_last(x)  # (M, K)
     w = _class_weights(weight, scores)
     labels, kept, at_label = _labels(x, target, scores.shape[1], ignore_index)
-    w_label = w[labels] * kept  # (D,), 0 where ignored
+    w_label = w[labels] * kept  # (M,), 0 where ignored
     losses = -w_label * np.where(kept, scores[at_label], 0.0)
     y, spread = reduce_losses(losses, reduction, float(w_label.sum()))
     form, dtype = scores.shape, x.dtype
@@ -133,7 +132,7 @@ def nll_loss(
 
 
 def _classes_last(x: Array) -> tuple[Array, Any]:
-    """Return x (N, K, …) or (K,) as (D, K), and the function that takes a gradient back."""
+    """Return x (N, K, …) or (K,) as (M, K), and the function that takes a gradient back."""
     if x.ndim == 0 or x.shape[min(1, x.ndim - 1)] == 0:
         raise ValueError(f"the scores take the shape (N, K, …) or (K,) with K ≥ 1, got {x.shape}")
     if x.ndim == 1:
@@ -160,7 +159,7 @@ def _without_classes(x: Array) -> tuple[int, ...]:
 
 
 def _probabilities(x: Array, target: Array, ignore_index: int) -> Array:
-    """Return targets that are probabilities as (D, K), in the dtype of x."""
+    """Return targets that are probabilities as (M, K), in the dtype of x."""
     if target.shape != x.shape:
         raise ValueError(f"probabilities take the shape of x {x.shape}, got {target.shape}")
     if ignore_index >= 0:

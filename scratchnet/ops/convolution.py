@@ -1,12 +1,13 @@
 """Convolution in two dimensions, as neural networks mean it: a kernel slides over the image unflipped.
 
-Letters: N batch, C channels in, F filters (channels out), G groups, H W image, kh kw kernel,
-OH OW output, K = C/G·kh·kw the length of one window, L = OH·OW the number of windows.
+Letters: N batch, C channels in, F filters (channels out), G groups, H W image, kh kw kernel, OH OW
+output; (p, q) an output, (i, j) a tap of the kernel, s stride, d dilation, top and left the padding
+before; K = C/G·kh·kw the length of one window (over c, i, j), L = OH·OW the number of windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
 
@@ -42,29 +43,32 @@ def conv2d(
 
     Gathered into columns, cols[n] = the windows of image n, (K, L), all three are matrix products:
     y = W cols, dW = Σ_n dy[n] cols[n]ᵀ, and dcols = Wᵀ dy, which is then added back to where the
-    columns were gathered from. Columns are gathered for a few images at a time and again in the
-    pullback: kept, they would take kh·kw times the room of x.
+    columns were gathered from. Columns are gathered for a few images at a time, and again in the
+    pullback: kept, they would take about kh·kw/s² times the memory of x, while copying them again
+    costs little beside the product.
 
     x: (N, C, H, W) · weight: (F, C/G, kh, kw) · bias: (F,) → y: (N, F, OH, OW),
     OH = ⌊(H + top + bottom − dilation·(kh−1) − 1) / stride⌋ + 1.
     padding: an int, (rows, columns), ((top, bottom), (left, right)), "valid" (none) or "same" (stride
     1 only: OH = H; of an odd total the extra one goes to the bottom and right). Padding is zeros.
-    groups: filters and channels are dealt into G shares, and each share of the filters sees only its
-    own share of the channels (c counts within it).
+    groups: filters and channels are split into G groups, and the filters of a group see only the
+    channels of that group (c counts within it).
 
     >>> conv2d(np.array([[[[1.0, 2.0, 4.0]]]]), np.array([[[[1.0, 10.0]]]]))[0]
     array([[[[21., 42.]]]])
     """
     window = _window_of(x, weight, bias, stride, padding, dilation, groups)
-    need_x, need_weight, need_bias = (*needs, False)[:3]
-    n_filters, x_shape, w_shape, has_bias = weight.shape[0], x.shape, weight.shape, bias is not None
-    w = weight.reshape(groups, n_filters // groups, weight[0].size)  # (G, F/G, K)
+    need_x, need_weight, need_bias = (*needs, False)[:3]  # without a bias, needs has two entries
+    x_shape, w_shape, has_bias = x.shape, weight.shape, bias is not None
+    w = weight.reshape(groups, w_shape[0] // groups, weight[0].size)  # (G, F/G, K)
+    y_shape = (x_shape[0], *w.shape[:2], prod(window.out))  # (N, G, F/G, L)
 
-    y = np.empty((len(x), *w.shape[:2], window.out[0] * window.out[1]), x.dtype)  # (N, G, F/G, L)
-    cols = _empty_columns(x.shape, x.dtype, window)
-    for images in _blocks(x.shape, cols):
-        gathered = _gather(x[images], window, cols, groups)
-        np.matmul(w, gathered, out=y[images])  # (G, F/G, K) @ (n, G, K, L) -> (n, G, F/G, L)
+    y = np.empty(y_shape, x.dtype)
+    blocks, buffer = _blocks_and_buffer(x_shape, x.dtype, window)
+    for images in blocks:
+        cols = _gather(x[images], window, buffer)
+        cols = cols.reshape(len(cols), groups, w.shape[2], y_shape[3])
+        np.matmul(w, cols, out=y[images])  # (G, F/G, K) @ (n, G, K, L) -> (n, G, F/G, L)
     if bias is not None:
         y += bias.reshape(groups, -1, 1)
     kept_x = x if need_weight else None
@@ -72,63 +76,65 @@ def conv2d(
 
     def pullback(dy: Array) -> tuple[Array | None, ...]:
         dy = dy.reshape(y_shape)  # (N, G, F/G, L)
-        cols = _empty_columns(x_shape, dy.dtype, window)
         dx: Array | None = None
         dw: Array | None = None
         if kept_x is not None:
-            dw = np.zeros((y_shape[1], y_shape[2], prod(w_shape[1:])), dy.dtype)
-            for images in _blocks(x_shape, cols):
-                gathered = _gather(kept_x[images], window, cols, groups).swapaxes(-1, -2)
-                # (n, G, F/G, L) @ (n, G, L, K) -> (n, G, F/G, K), summed over the images
-                dw += np.matmul(dy[images], gathered).sum(axis=0)
+            _, g_filters, length = y_shape[1:]
+            dw = np.zeros((groups, g_filters, prod(w_shape[1:])), dy.dtype)
+            blocks, buffer = _blocks_and_buffer(x_shape, dy.dtype, window, images_last=True)
+            for images in blocks:
+                cols = _gather(kept_x[images], window, buffer)
+                n = len(cols)  # the windows of n images side by side: one long contraction
+                cols = cols.transpose(1, 2, 3, 0, 4, 5).reshape(groups, dw.shape[2], n * length)
+                left = dy[images].transpose(1, 2, 0, 3).reshape(groups, g_filters, n * length)
+                dw += left @ cols.swapaxes(-1, -2)  # (G, F/G, n·L) @ (G, n·L, K) -> (G, F/G, K)
             dw = dw.reshape(w_shape)
         if kept_w is not None:
             dx = np.zeros(x_shape, dy.dtype)
             transposed = np.ascontiguousarray(kept_w.swapaxes(-1, -2))  # (G, K, F/G)
-            for images in _blocks(x_shape, cols):
-                # (G, K, F/G) @ (n, G, F/G, L) -> (n, G, K, L)
-                dcols = np.matmul(transposed, dy[images])
+            for images in _blocks_and_buffer(x_shape, dy.dtype, window)[0]:
+                dcols = transposed @ dy[images]  # (G, K, F/G) @ (n, G, F/G, L) -> (n, G, K, L)
                 _scatter(dcols, window, dx[images])
         if not has_bias:
             return dx, dw
         return dx, dw, dy.sum(axis=(0, 3)).ravel() if need_bias else None
 
-    y_shape = y.shape
-    return y.reshape(len(x), n_filters, *window.out), pullback
+    return y.reshape(x_shape[0], w_shape[0], *window.out), pullback
 
 
-def _empty_columns(x_shape: tuple[int, ...], dtype: np.dtype[Any], window: Window) -> Array:
-    """Return a buffer for the windows of as many images as fit in a block, zero where padding is."""
-    if window.sees_each_entry_once:
-        return np.empty((x_shape[0], 0), dtype)  # x serves as its own columns, in one block
+def _blocks_and_buffer(
+    x_shape: tuple[int, ...], dtype: np.dtype[Any], window: Window, images_last: bool = False
+) -> tuple[list[slice], Array]:
+    """Return slices over the images, and a buffer (n, C, kh, kw, OH, OW) for the columns of one slice.
+
+    The buffer starts as zeros, which are the padding: a tap writes the same places in every block,
+    and what no tap writes stays 0. images_last: lay it out in memory as (C, kh, kw, n, OH, OW).
+    """
     per_image = (x_shape[1], *window.kernel, *window.out)
-    images = BLOCK_BYTES // max(1, prod(per_image) * dtype.itemsize)
-    return np.zeros((min(max(1, images), x_shape[0]), *per_image), dtype)
+    length = max(1, min(x_shape[0], BLOCK_BYTES // max(1, prod(per_image) * dtype.itemsize)))
+    blocks = [slice(i, min(i + length, x_shape[0])) for i in range(0, x_shape[0], length)]
+    if window.is_each_entry:
+        length = 0  # x is its own columns: nothing is copied
+    if images_last:
+        return blocks, np.moveaxis(np.zeros((*per_image[:3], length, *window.out), dtype), 3, 0)
+    return blocks, np.zeros((length, *per_image), dtype)
 
 
-def _blocks(x_shape: tuple[int, ...], cols: Array) -> Iterator[slice]:
-    """Yield slices over the images, each as long as the buffer or, the last, shorter."""
-    for first in range(0, x_shape[0], max(1, len(cols))):
-        yield slice(first, min(first + len(cols), x_shape[0]))
-
-
-def _gather(x: Array, window: Window, cols: Array, groups: int) -> Array:
-    """Return the windows of x as columns (n, G, K, L), copied into the buffer tap by tap."""
-    n, channels = x.shape[:2]
-    shape = n, groups, channels // groups * prod(window.kernel), prod(window.out)
-    if window.sees_each_entry_once:
-        return x.reshape(shape)
-    cols = cols[:n]
-    for (i, j), where, seen in window.taps():
-        cols[:, :, i, j][where] = x[seen]
-    return cols.reshape(shape)
+def _gather(x: Array, window: Window, buffer: Array) -> Array:
+    """Return the windows of n images as columns (n, C, kh, kw, OH, OW), copied tap by tap."""
+    if window.is_each_entry:
+        return x.reshape(*x.shape[:2], 1, 1, *window.out)
+    cols = buffer[: len(x)]
+    for (i, j), at_out, at_in in window.taps():
+        cols[:, :, i, j][at_out] = x[at_in]
+    return cols
 
 
 def _scatter(cols: Array, window: Window, dx: Array) -> None:
-    """Add columns (n, G, K, L) to the entries that they were gathered from: the adjoint of `_gather`."""
+    """Add columns to the entries that they were gathered from: the transposed map of `_gather`."""
     cols = cols.reshape(*dx.shape[:2], *window.kernel, *window.out)
-    for (i, j), where, seen in window.taps():
-        dx[seen] += cols[:, :, i, j][where]
+    for (i, j), at_out, at_in in window.taps():
+        dx[at_in] += cols[:, :, i, j][at_out]
 
 
 def _window_of(
@@ -160,20 +166,20 @@ def _window_of(
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"bias takes one entry for each of {weight.shape[0]} filters: {shapes}")
     kernel = weight.shape[2], weight.shape[3]
-    steps, gaps = pair("stride", stride, 1), pair("dilation", dilation, 1)
-    reach = [d * (k - 1) + 1 for k, d in zip(kernel, gaps, strict=True)]
-    (top, bottom), (left, right) = _padding_of(padding, reach, steps)
+    strides, gaps = pair("stride", stride, 1), pair("dilation", dilation, 1)
+    extent = [d * (k - 1) + 1 for k, d in zip(kernel, gaps, strict=True)]
+    (top, bottom), (left, right) = _padding_of(padding, extent, strides)
     padded = x.shape[2] + top + bottom, x.shape[3] + left + right
-    if reach[0] > padded[0] or reach[1] > padded[1]:
+    if extent[0] > padded[0] or extent[1] > padded[1]:
         raise ValueError(
-            f"the kernel reaches over {tuple(reach)}, the padded x has {padded}: {shapes}"
+            f"the kernel extends over {tuple(extent)}, the padded x has {padded}: {shapes}"
         )
-    out = (padded[0] - reach[0]) // steps[0] + 1, (padded[1] - reach[1]) // steps[1] + 1
-    return Window(kernel, steps, gaps, (top, left), (x.shape[2], x.shape[3]), out)
+    out = tuple((n - e) // s + 1 for n, e, s in zip(padded, extent, strides, strict=True))
+    return Window(kernel, strides, gaps, (top, left), (x.shape[2], x.shape[3]), (out[0], out[1]))
 
 
 def _padding_of(
-    padding: Padding, reach: list[int], stride: tuple[int, int]
+    padding: Padding, extent: list[int], stride: tuple[int, int]
 ) -> list[tuple[int, int]]:
     """Return ((top, bottom), (left, right)) for any way to write the padding."""
     if isinstance(padding, str):
@@ -184,7 +190,7 @@ def _padding_of(
         if stride != (1, 1):
             raise ValueError(f"padding='same' needs stride 1, got {stride}")
         # The total is dilation·(k−1); where it is odd, the extra one goes to the bottom and right.
-        return [((r - 1) // 2, r - 1 - (r - 1) // 2) for r in reach]
+        return [((e - 1) // 2, e - 1 - (e - 1) // 2) for e in extent]
     sides: tuple[Any, ...] = tuple(padding) if isinstance(padding, Iterable) else (padding, padding)
     if len(sides) != 2:
         raise ValueError(

@@ -23,7 +23,8 @@ def dropout(
 
     The scaling keeps the expected value, so at inference nothing has to be done. With p = 1
     everything is 0; with p = 0 nothing changes. Drawn from `seed`, or given as `mask` (True = keep):
-    one of the two is needed, so that the same call gives the same output.
+    one of the two is needed, nothing is drawn from hidden state. An int gives the same mask every
+    time, a Generator goes on to the next.
     Source: Srivastava et al. 2014, section 10 (inverted form).
     """
     x = as_float(x)

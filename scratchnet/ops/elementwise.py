@@ -1,5 +1,6 @@
 """Elementwise operations: arithmetic with broadcasting, powers, bounds, selection.
 
+The operands are x and y and the output is z, so dz here is what is dy elsewhere.
 Every z = f(x, y) works entry by entry, so its Jacobian is diagonal and the pullback multiplies dz by
 the partial derivative. Where an operand was broadcast, each of its entries fed several entries of z,
 and its gradient is the sum over them: `gradients` does that, and gives Python numbers no entry.
@@ -257,12 +258,13 @@ def clip(
 ) -> tuple[Array, Pullback]:
     """Values bounded from below and above.
 
-        y = min(max(x, lo), hi)
+        y = min(max(x, lo), hi),   lo = min, hi = max
         ∂L/∂x  = dy · [lo ≤ x ≤ hi]
         ∂L/∂lo = dy · [x < lo < hi],   ∂L/∂hi = dy · [x > hi or hi < lo]
 
     A value that lies exactly on a bound keeps its gradient. min, max: numbers or arrays that
-    broadcast with x, or None for no bound (not both). Where lo > hi the result is hi.
+    broadcast with x, or None for no bound (not both). Where lo > hi the result is hi; where lo = hi,
+    values outside give no gradient to either, as in torch.
     """
     if min is None and max is None:
         raise ValueError("clip needs min or max, both are None")
@@ -286,7 +288,7 @@ def clip(
 def where(condition: Array, x: Operand, y: Operand) -> tuple[Array, Pullback]:
     """Entries of x where the condition holds, of y elsewhere.
 
-        z = c ? x : y
+        z = x where c, else y
         ∂L/∂x = dz · [c],   ∂L/∂y = dz · [not c]
 
     condition: bool; condition, x, y: shapes that broadcast. A NaN or infinity in the branch that was

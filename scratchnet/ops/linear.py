@@ -1,11 +1,13 @@
 """Products: the matrix product and the affine map of a layer.
 
-Letters: N rows of a batch, D_in and D_out features before and after, K the contracted length.
+Letters: N rows (all leading axes … taken as one), D_in and D_out features before and after, K the
+contracted length. The operands of `matmul` are x and y and its output is z, so dz there is what is dy
+elsewhere, and ∂L/∂y the gradient of an input.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from math import prod
 
 from scratchnet.ops._array import Array, Pullback, require_same_dtype, sum_to
 
@@ -22,9 +24,11 @@ def linear(
     """Affine map of the last axis.
 
         y = x Wᵀ + b
-        ∂L/∂x = dy W,   ∂L/∂W = Σ_n dy[n]ᵀ x[n],   ∂L/∂b = Σ_n dy[n]
+        ∂L/∂x = dy W,   ∂L/∂W = dyᵀ x = Σ_n dy[n] ⊗ x[n],   ∂L/∂b = Σ_n dy[n]
 
     x: (…, D_in) · weight: (D_out, D_in) · bias: (D_out,) → y: (…, D_out)
+    needs: which of the gradients (x, weight, bias) are wanted; `lift` passes it, so that the product
+    for a frozen weight or for an input without gradient is never computed.
     """
     require_same_dtype("linear", x=x, weight=weight, bias=bias)
     shapes = f"x {x.shape}, weight {weight.shape}" + (
@@ -41,9 +45,8 @@ def linear(
             f"weight gives {weight.shape[0]} features, bias has another shape: {shapes}"
         )
 
-    need_x, need_weight, need_bias = (*needs, False)[:3]
-    shape, has_bias = x.shape, bias is not None
-    rows = x.reshape(-1, x.shape[-1]) if x.size else x.reshape(int(np.prod(shape[:-1])), shape[-1])
+    need_x, need_weight, need_bias = (*needs, False)[:3]  # without a bias, needs has two entries
+    rows, x_shape, has_bias = _flat(x), x.shape, bias is not None  # (N, D_in)
     y = rows @ weight.T  # (N, D_in) @ (D_in, D_out) -> (N, D_out)
     if bias is not None:
         y += bias
@@ -51,14 +54,14 @@ def linear(
     kept_weight = weight if need_x else None
 
     def pullback(dy: Array) -> tuple[Array | None, ...]:
-        dy = dy.reshape(-1, weight_rows) if dy.size else dy.reshape(n, weight_rows)
-        dx = None if kept_weight is None else (dy @ kept_weight).reshape(shape)
+        dy = _flat(dy)  # (N, D_out)
+        dx = None if kept_weight is None else (dy @ kept_weight).reshape(x_shape)
         dweight = None if kept_rows is None else dy.T @ kept_rows  # (D_out, N) @ (N, D_in)
-        grads = (dx, dweight)
-        return (*grads, dy.sum(axis=0) if need_bias else None) if has_bias else grads
+        if not has_bias:
+            return dx, dweight
+        return dx, dweight, dy.sum(axis=0) if need_bias else None
 
-    n, weight_rows = y.shape
-    return y.reshape(*shape[:-1], weight_rows), pullback
+    return y.reshape(*x_shape[:-1], len(weight)), pullback
 
 
 def matmul(x: Array, y: Array, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Array, Pullback]:
@@ -83,10 +86,11 @@ def matmul(x: Array, y: Array, *, needs: tuple[bool, ...] = (True, True)) -> tup
     z = left @ right if right.ndim > 2 else _rows(left, right)  # (…, N, K) @ (…, K, M) -> (…, N, M)
     kept_left = left if need_y else None
     kept_right = right if need_x else None
+    z_shape, right_ndim = z.shape, right.ndim
 
     def pullback(dz: Array) -> tuple[Array | None, ...]:
         dz = dz.reshape(z_shape)
-        dx = dy = None
+        dx = dy = None  # dy: the gradient of the operand y
         if kept_right is not None:  # (…, N, M) @ (…, M, K) -> (…, N, K)
             transposed = kept_right.swapaxes(-1, -2)
             dx = dz @ transposed if right_ndim > 2 else _rows(dz, transposed)
@@ -99,7 +103,6 @@ def matmul(x: Array, y: Array, *, needs: tuple[bool, ...] = (True, True)) -> tup
             dy = dy.reshape(y_shape)
         return dx, dy
 
-    z_shape, right_ndim = z.shape, right.ndim
     out = (
         z_shape[:-2] + (z_shape[-2:-1] if x.ndim > 1 else ()) + (z_shape[-1:] if y.ndim > 1 else ())
     )
@@ -107,8 +110,8 @@ def matmul(x: Array, y: Array, *, needs: tuple[bool, ...] = (True, True)) -> tup
 
 
 def _flat(a: Array) -> Array:
-    """Return all rows of a stack of matrices as one matrix."""
-    return a.reshape(int(np.prod(a.shape[:-1])), a.shape[-1])
+    """Return all rows of a stack of matrices, or of a batch of vectors, as one matrix."""
+    return a.reshape(prod(a.shape[:-1]), a.shape[-1])
 
 
 def _rows(a: Array, b: Array) -> Array:

@@ -1,6 +1,7 @@
 """Losses on real-valued targets and on binary logits; those for classes are in `classification_loss`.
 
-reduction: "mean" over all entries, "sum", or "none" for the loss of every entry.
+l is the loss of one entry. reduction: "mean" over all n entries, "sum", or "none" for every l. The
+gradient of what is returned: ∂L/∂x = dy · ∂l/∂x, divided by n for "mean".
 """
 
 from __future__ import annotations
@@ -70,12 +71,12 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Array | None = None,
 ) -> tuple[Array, Pullback]:
-    """Cross-entropy of a yes-or-no question, from its logit x.
+    """Binary cross-entropy, from the logit x of the positive class.
 
         l = w · [p · t · ln(1 + e⁻ˣ) + (1 − t) · ln(1 + eˣ)]       (p = pos_weight)
         ∂l/∂x = w · [(1 − t) σ(x) − p · t σ(−x)],   ∂l/∂t = w · [p · ln(1 + e⁻ˣ) − ln(1 + eˣ)]
 
-    ln(1 + e⁻ˣ) is −ln σ(x), the loss if the answer is yes, and ln(1 + eˣ) is −ln(1 − σ(x)). Written as
+    ln(1 + e⁻ˣ) is −ln σ(x), the loss of a positive, and ln(1 + eˣ) is −ln(1 − σ(x)). Written as
     max(±x, 0) + ln(1 + e⁻|x|) they neither overflow nor cancel, whatever the logit.
 
     x, target: one shape, targets between 0 and 1; weight, pos_weight: broadcast to it, without
@@ -88,14 +89,14 @@ def binary_cross_entropy_with_logits(
     a, t = map(as_float, promote(x, target))
     w, p = _weight("weight", weight, a), _weight("pos_weight", pos_weight, a)
     tail = np.log1p(np.exp(-np.abs(a)))  # ln(1 + e⁻|x|)
-    yes, no = p * (np.maximum(-a, 0.0) + tail), np.maximum(a, 0.0) + tail
+    positive, negative = p * (np.maximum(-a, 0.0) + tail), np.maximum(a, 0.0) + tail
     with np.errstate(invalid="ignore"):  # 0 · ∞: the loss of an infinite logit is NaN or ∞
-        losses = np.asarray(w * (t * yes + (1.0 - t) * no))
+        losses = np.asarray(w * (t * positive + (1.0 - t) * negative))
     return _reduced(
         losses,
         reduction,
         (x, lambda: w * ((1.0 - t) * _sigmoid(a) - p * t * _sigmoid(-a))),
-        (target, lambda: w * (yes - no)),
+        (target, lambda: w * (positive - negative)),
     )
 
 
@@ -125,6 +126,7 @@ def _reduced(losses: Array, reduction: str, *operands: tuple[Array, Any]) -> tup
 
     def pullback(dy: Array) -> tuple[Array, ...]:
         dl = spread(dy)
+        # slope=slope: bound now, a closure would see the last one
         return gradients(*[(form, lambda slope=slope: dl * slope()) for form, slope in forms])
 
     return y, pullback

@@ -3,11 +3,12 @@
 Letters: N batch, C channels, L everything after them, D the normalised shape; m the number of values
 that share one mean.
 
-All of them share one derivative. With x̂ = (x − μ)/σ, σ² = var + eps, and dx̂ = dy · weight:
+All of them share one derivative. With x̂ = (x − μ)/σ, σ² = var + eps, and dx̂ = dy · weight, x acts
+directly, through the variance, and through the mean (which does not move the variance, Σ (x − μ) = 0):
 
-    ∂L/∂x = (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)) / σ
-
-The two means are what flows back through μ and σ, which depend on every x that they were taken over.
+    ∂L/∂var = −½ σ⁻³ Σ dx̂ · (x − μ),   ∂L/∂μ = −σ⁻¹ Σ dx̂
+    ∂L/∂x = dx̂/σ + ∂L/∂var · 2 (x − μ)/m + ∂L/∂μ · 1/m
+          = (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)) / σ
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def batch_norm(
 
     Returned are (y, μ, var): the *biased* variance that y was normalised with. What a layer keeps as
     running variance is the unbiased one, var · m/(m − 1). `batch_norm_inference` uses what was kept.
+    dμ and dvar are the gradients of the other two outputs, None where those were not used.
 
     x: (N, C, …) · weight, bias: (C,) → y like x; μ, var: (C,). One value per channel (m = 1) raises:
     it would be normalised to 0 whatever it was. An empty batch gives an empty y.
@@ -60,7 +62,8 @@ def batch_norm(
         dx = x3 - mean[:, None]
         dweight = np.einsum("ncl,ncl->c", dy, dx) * inv_std
         dbias = dy.sum(axis=(0, 2))
-        # Channel by channel, dx = scale · dy + slope · (x − μ) + offset.
+        # Channel by channel, dx = scale · dy + slope · (x − μ) + offset, the equation above with
+        # mean(dx̂) = weight · dbias/m, mean(dx̂ · x̂) = weight · dweight/m and x̂ = (x − μ) · inv_std.
         scale = inv_std if weight is None else inv_std * weight
         slope = -scale * inv_std * dweight * per_value
         offset = -scale * dbias * per_value
@@ -71,7 +74,12 @@ def batch_norm(
         dx *= slope[:, None]
         dx += scale[:, None] * dy
         dx += offset[:, None]
-        return dx.reshape(shape), *(dweight,) * has_weight, *(dbias,) * has_bias
+        grads = [dx.reshape(shape)]
+        if has_weight:
+            grads.append(dweight)
+        if has_bias:
+            grads.append(dbias)
+        return tuple(grads)
 
     return (y.reshape(shape), mean, var), pullback
 
@@ -103,7 +111,7 @@ def batch_norm_inference(
     y *= scale[:, None]
     if bias is not None:
         y += bias[:, None]
-    kept_x = x3 if has_weight else None
+    kept_x, y_shape = x3 if has_weight else None, y.shape
 
     def pullback(dy: Array) -> tuple[Array, ...]:
         dy = dy.reshape(y_shape)  # (N, C, L)
@@ -114,7 +122,6 @@ def batch_norm_inference(
             grads.append(dy.sum(axis=(0, 2)))
         return tuple(grads)
 
-    y_shape = y.shape
     return y.reshape(shape), pullback
 
 
@@ -159,13 +166,16 @@ def layer_norm(
     def pullback(dy: Array) -> tuple[Array, ...]:
         dy = dy.reshape(rows.shape)
         xhat = (rows - mean) * inv_std
-        optional = (np.einsum("nd,nd->d", dy, xhat).reshape(form),) * has_weight
-        optional += (dy.sum(axis=0).reshape(form),) * has_bias
         dxhat = dy if flat_weight is None else dy * flat_weight
         dx = dxhat - dxhat.sum(axis=1, keepdims=True) / max(d, 1)
         dx -= xhat * (np.einsum("nd,nd->n", dxhat, xhat)[:, None] / max(d, 1))
         dx *= inv_std
-        return dx.reshape(shape), *optional
+        grads = [dx.reshape(shape)]
+        if has_weight:
+            grads.append(np.einsum("nd,nd->d", dy, xhat).reshape(form))
+        if has_bias:
+            grads.append(dy.sum(axis=0).reshape(form))
+        return tuple(grads)
 
     return y.reshape(shape), pullback
 

@@ -1,6 +1,7 @@
-"""Pooling: each channel's windows are gathered to one number, their maximum or their mean.
+"""Pooling: each channel's windows are reduced to one number, their maximum or their mean.
 
-Letters: N batch, C channels, H W image, kh kw kernel, OH OW output.
+Letters: N batch, C channels, H W image, kh kw kernel, OH OW output; (p, q) an output, (i, j) an entry
+of its window, s stride, d dilation, pad the padding before.
 """
 
 from __future__ import annotations
@@ -44,18 +45,18 @@ def max_pool2d(
     require_images("max_pool2d", x)
     window = _window_of(x, kernel_size, stride, padding, dilation, ceil_mode)
     y = np.full(x.shape[:2] + window.out, _lowest(x.dtype), x.dtype)
-    for _, where, seen in window.taps():
-        np.maximum(y[where], x[seen], out=y[where])
+    for _, at_out, at_in in window.taps():
+        np.maximum(y[at_out], x[at_in], out=y[at_out])
 
     def pullback(dy: Any) -> tuple[Array]:
         dy = dy[0] if return_indices else dy
         dx = np.zeros(x.shape, y.dtype)
         if dy is not None:
             waiting = np.ones(y.shape, bool)  # windows whose maximum has not been met yet
-            for _, where, seen in window.taps():
-                hit = _is_maximum(x[seen], y[where]) & waiting[where]
-                waiting[where] ^= hit
-                dx[seen] += dy[where] * hit
+            for _, at_out, at_in in window.taps():
+                hit = _is_maximum(x[at_in], y[at_out]) & waiting[at_out]
+                waiting[at_out] ^= hit
+                dx[at_in] += dy[at_out] * hit
         return (dx,)
 
     return ((y, _positions(x, y, window)) if return_indices else y), pullback
@@ -77,9 +78,9 @@ def _positions(x: Array, y: Array, window: Window) -> Array:
     """Return where in its (H, W) plane each window's first maximum stands, as h·W + w."""
     plane = np.arange(x.shape[2] * x.shape[3]).reshape(x.shape[2:])
     positions = np.full(y.shape, -1)
-    for _, where, seen in window.taps():
-        hit = _is_maximum(x[seen], y[where]) & (positions[where] < 0)
-        np.copyto(positions[where], plane[seen], where=hit)
+    for _, at_out, at_in in window.taps():
+        hit = _is_maximum(x[at_in], y[at_out]) & (positions[at_out] < 0)
+        np.copyto(positions[at_out], plane[at_in], where=hit)
     return positions
 
 
@@ -114,16 +115,16 @@ def avg_pool2d(
     m: Any = float(divisor_override) if divisor_override else _counts(window, count_include_pad)
     m = np.asarray(m, x.dtype)  # (OH, OW) or ()
     y = np.zeros(x.shape[:2] + window.out, x.dtype)
-    for _, where, seen in window.taps():
-        y[where] += x[seen]
+    for _, at_out, at_in in window.taps():
+        y[at_out] += x[at_in]
     y /= m
     shape = x.shape
 
     def pullback(dy: Array) -> tuple[Array]:
         share = dy / m
         dx = np.zeros(shape, share.dtype)
-        for _, where, seen in window.taps():
-            dx[seen] += share[where]
+        for _, at_out, at_in in window.taps():
+            dx[at_in] += share[at_out]
         return (dx,)
 
     return y, pullback
@@ -133,7 +134,7 @@ def _counts(window: Window, count_include_pad: bool) -> Array:
     """Return how many entries each window counts, (OH, OW)."""
     per_axis = []
     for k, s, before, n, out in zip(
-        window.kernel, window.stride, window.before, window.size, window.out, strict=True
+        window.kernel, window.stride, window.before, window.image, window.out, strict=True
     ):
         first = np.arange(out) * s - before
         low, high = (-before, n + before) if count_include_pad else (0, n)
@@ -162,5 +163,4 @@ def _window_of(
                 f"padding {before}, x {x.shape}"
             )
         out.append(windows)
-    size = x.shape[2], x.shape[3]
-    return Window(kernel, step, gap, before, size, (out[0], out[1]))
+    return Window(kernel, step, gap, before, (x.shape[2], x.shape[3]), (out[0], out[1]))

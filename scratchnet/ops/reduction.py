@@ -69,8 +69,8 @@ def var(
 ) -> tuple[Array, Pullback]:
     """Variance along `dim`: unbiased for correction=1, biased for correction=0.
 
-        y = Σᵢ (xᵢ − x̄)² / (n − correction)
-        ∂L/∂xᵢ = dy · 2 (xᵢ − x̄) / (n − correction)
+        y = Σᵢ (xᵢ − x̄)² / max(0, n − correction)
+        ∂L/∂xᵢ = dy · 2 (xᵢ − x̄) / max(0, n − correction)
 
     The mean's own dependence on xᵢ adds Σⱼ −2 (xⱼ − x̄)/n = 0, hence no second term.
     With n ≤ correction the divisor is 0: y is infinite, or NaN where all xᵢ are equal, the gradient
@@ -174,11 +174,10 @@ def _first_extremum(
     axis = resolve_dim(dim, x.ndim)
     if x.ndim and shape[axis] == 0:
         raise ValueError(f"an extremum of nothing is undefined: x {shape}, dim {dim}")
-    table = x.reshape(1) if x.ndim == 0 else x
-    at = np.expand_dims(argument(table, axis=axis), axis)  # the first one, where several are equal
+    table = np.atleast_1d(x)
+    at = argument(table, axis=axis, keepdims=True)  # the first one, where several are equal
     values = np.take_along_axis(table, at, axis=axis)
-    kept = shape if x.ndim == 0 else tuple(1 if i == axis else n for i, n in enumerate(shape))
-    out = kept if keepdim or x.ndim == 0 else shape[:axis] + shape[axis + 1 :]
+    out = at.shape if keepdim and x.ndim else shape[:axis] + shape[axis + 1 :]
 
     def pullback(dy: tuple[Array | None, None]) -> tuple[Array]:
         dx = np.zeros(shape or (1,), dtype)
@@ -203,7 +202,9 @@ def logsumexp(x: Array, dim: Dim = None, keepdim: bool = False) -> tuple[Array, 
     spread = _spread(dims, shape)
     m = x.max(axis=dims, keepdims=True, initial=-np.inf)
     m = np.where(np.isfinite(m), m, 0.0).astype(x.dtype)  # ∞ − ∞ would be NaN
-    with np.errstate(divide="ignore", over="ignore"):  # ln 0 = −∞ where all are −∞; ∞ beside an ∞
+    with np.errstate(
+        divide="ignore", over="ignore"
+    ):  # ln 0 = −∞ where all are −∞; exp ∞ = ∞ beside +∞
         y = np.log(np.exp(x - m).sum(axis=dims, keepdims=True)) + m
 
     def pullback(dy: Array) -> tuple[Array]:

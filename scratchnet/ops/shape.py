@@ -1,8 +1,8 @@
 """Rearrangements: the same entries in another shape, order, or place.
 
-Each is a linear map that copies entries and never mixes them; its pullback is the transposed map,
-which carries every gradient entry back to where its value came from, and adds where one value went
-to several places.
+Each is a linear map that copies entries and never mixes them; its pullback is the transposed map
+(the adjoint), which carries every gradient entry back to where its value came from, and adds where
+one value went to several places.
 """
 
 from __future__ import annotations
@@ -203,18 +203,18 @@ def split(
 def getitem(x: Array, index: Any) -> tuple[Array, Pullback]:
     """Entries picked by NumPy's indexing: integers, slices, masks, integer arrays.
 
-    y = x[index]
-    ∂L/∂x = 0, then dx[index] += dy; an entry that was picked twice gets both gradients
+    y[j] = x[k_j],   k_j the place that the index picks for entry j
+    ∂L/∂x[k] = Σ_j dy[j] · [k_j = k]   (an entry that was picked twice gets both gradients)
     """
     shape, dtype = x.shape, x.dtype
     items = index if isinstance(index, tuple) else (index,)
     # Slices and masks pick no entry twice; integer arrays may, and need the slower unbuffered sum.
-    repeats = any(np.ndim(i) > 0 and np.asarray(i).dtype != bool for i in items if i is not None)
+    repeats = any(np.ndim(i) > 0 and np.asarray(i).dtype != bool for i in items)
 
     def pullback(dy: Array) -> tuple[Array]:
         dx = np.zeros(shape, dtype)
         if repeats:
-            np.add.at(dx, index, dy)
+            np.add.at(dx, index, dy)  # dx[index] += dy would keep only one of the repeats
         else:
             dx[index] = dy
         return (dx,)
@@ -239,6 +239,7 @@ def pad(
             f"pad takes a pair for each of the last axes, got {tuple(pad)} for x {x.shape}"
         )
     pairs = [(0, 0)] * (x.ndim - len(widths) // 2)
+    # (left, right, top, bottom) -> (top, bottom), (left, right)
     pairs += list(zip(widths[-2::-2], widths[::-2], strict=True))
     if mode == "constant":
         return _pad_constant(x, pairs, value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float, resolve_dim
+from scratchnet.ops._array import Array, Pullback, as_float, resolve_dims
 
 __all__ = ["log_softmax", "softmax"]
 
@@ -22,7 +22,7 @@ def softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
     array([[0.25, 0.5 , 0.25]])
     """
     x = as_float(x)
-    axis = _axis_of(x, dim)
+    axis = resolve_dims(dim, x.ndim)  # none for a 0-d array, which is a row of one
     with np.errstate(invalid="ignore"):  # ∞ − ∞ in a row without a finite maximum
         y = np.asarray(x - x.max(axis=axis, keepdims=True, initial=-np.inf))
         np.exp(y, out=y)
@@ -45,7 +45,7 @@ def log_softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
     A row that is −∞ throughout is NaN.
     """
     x = as_float(x)
-    axis = _axis_of(x, dim)
+    axis = resolve_dims(dim, x.ndim)  # none for a 0-d array, which is a row of one
     # ∞ − ∞ in a row without a finite maximum; ln 0 in a row of nothing
     with np.errstate(invalid="ignore", divide="ignore"):
         y = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
@@ -58,8 +58,3 @@ def log_softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
         return (dx,)
 
     return y, pullback
-
-
-def _axis_of(x: Array, dim: int) -> tuple[int, ...]:
-    """Return the axis as NumPy takes it; a 0-d array has none and is a row of one."""
-    return (resolve_dim(dim, x.ndim),)[: x.ndim]

@@ -10,7 +10,7 @@ from compare import normal, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchnet import Tensor, manual_seed, nn
+from scratchnet import Tensor, nn
 
 sizes = st.integers(1, 4)
 bools = st.booleans()
@@ -200,7 +200,7 @@ CASES = {
     "BatchNorm2d": batch_norm(2),
     "Conv2d": conv2d(),
     "CrossEntropyLoss": labels(reduction=reductions, label_smoothing=smoothings) | probabilities(),
-    "Dropout": elementwise(p=st.sampled_from([0.0, 1.0])),  # what is random is tested by itself
+    "Dropout": elementwise(p=st.sampled_from([0.0, 1.0])),  # test_dropout.py has what is random
     "ELU": elementwise(alpha=st.sampled_from([1.0, 0.3])),
     "Flatten": flatten(),
     "GELU": elementwise(approximate=st.sampled_from(["none", "tanh"])),
@@ -322,167 +322,3 @@ def test_an_empty_batch_gives_an_empty_output_and_gradients_of_zero(name, traini
     assert all(not p.grad.any() for p in layer.parameters())
     for key, before in statistics.items():
         np.testing.assert_array_equal(dict(layer.named_buffers())[key], before)
-
-
-# --- dropout, which is random
-
-
-def test_dropout_zeroes_with_probability_p_and_scales_the_rest_exactly():
-    n, p = 100_000, 0.3
-    y = nn.Dropout(p, rng=0)(np.ones(n, np.float32)).data
-    # the number of zeros is binomial; five standard deviations
-    assert abs((y == 0).sum() - n * p) < 5 * (n * p * (1 - p)) ** 0.5
-    assert set(np.unique(y)) == {np.float32(0), np.float32(1 / (1 - p))}
-
-
-def test_dropout_draws_another_mask_at_every_call_and_the_same_sequence_for_a_seed():
-    x = np.ones((8, 8), np.float32)
-    a, b = nn.Dropout(0.5, rng=3), nn.Dropout(0.5, rng=np.random.default_rng(3))
-    first, second = a(x).data, a(x).data
-    assert (first != second).any()
-    np.testing.assert_array_equal(b(x).data, first)
-    np.testing.assert_array_equal(b(x).data, second)
-
-
-def test_dropout_without_a_seed_follows_manual_seed():
-    x, layer = np.ones((8, 8), np.float32), nn.Dropout(0.5)
-    manual_seed(3)
-    first = layer(x).data
-    manual_seed(3)
-    np.testing.assert_array_equal(layer(x).data, first)
-    np.testing.assert_array_equal(nn.Dropout(0.5, rng=3)(x).data, first)
-
-
-def test_a_copied_dropout_draws_the_same_masks_from_a_generator_of_its_own():
-    x, layer = np.ones((8, 8), np.float32), nn.Dropout(0.5, rng=3)
-    layer(x)
-    twin = copy.deepcopy(layer)
-    np.testing.assert_array_equal(twin(x).data, layer(x).data)
-    assert twin.rng is not layer.rng
-
-
-def test_dropout_passes_the_gradient_where_it_kept_the_entry():
-    x = Tensor(np.ones(50), requires_grad=True)
-    y = nn.Dropout(0.5, rng=0)(x)
-    y.sum().backward()
-    np.testing.assert_array_equal(x.grad, y.data)
-
-
-# --- bad input
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: nn.Linear(-1, 2), "in_features must be at least 1, got -1"),
-        (lambda: nn.Linear(2, 0), "out_features must be at least 1, got 0"),
-        (lambda: nn.Linear(2.5, 2), "in_features is a whole number, got 2.5"),
-        (lambda: nn.Linear("2", 2), "in_features is a whole number, got '2'"),
-        (lambda: nn.Conv2d(3, -8, 3), "out_channels must be at least 1, got -8"),
-        (lambda: nn.Conv2d(3, 8, 0), "kernel_size must be at least 1, got 0"),
-        (lambda: nn.Conv2d(3, 8, (3, 3, 3)), "kernel_size takes .* got (3, 3, 3)"),
-        (lambda: nn.Conv2d(3, 8, 3, stride=0), "stride must be at least 1, got 0"),
-        (lambda: nn.Conv2d(3, 8, 3, dilation=0), "dilation must be at least 1, got 0"),
-        (
-            lambda: nn.Conv2d(4, 6, 3, groups=3),
-            "groups=3 must divide 4 input and 6 output channels",
-        ),
-        (lambda: nn.Conv2d(4, 6, 3, groups=0), "groups must be at least 1, got 0"),
-        (lambda: nn.BatchNorm2d(0), "num_features must be at least 1, got 0"),
-        (lambda: nn.LayerNorm((3, -1)), "normalized_shape must be at least 1, got -1"),
-        (lambda: nn.Dropout(1.5), "p is a probability, got 1.5"),
-        (lambda: nn.ReLU(inplace=True), "unexpected keyword argument 'inplace'"),
-        (lambda: nn.Linear(2, 2, dtype=np.float64), "unexpected keyword argument 'dtype'"),
-        (lambda: nn.Dropout(0.5, True), "takes from 1 to 2 positional arguments"),
-    ],
-)
-def test_a_layer_that_cannot_be_made_names_the_argument_and_its_value(make, message):
-    with pytest.raises(
-        (ValueError, TypeError), match=message.replace("(", r"\(").replace(")", r"\)")
-    ):
-        make()
-
-
-@pytest.mark.parametrize(
-    ("layer", "x", "words"),
-    [
-        (nn.Linear(3, 2), (5, 4), ["expects 3 features", "has 4", "(5, 4)", "(2, 3)"]),
-        (nn.Linear(3, 2), (), ["linear takes x (…, in)", "x ()"]),
-        (nn.Conv2d(3, 2, 1), (1, 4, 5, 5), ["expects 3 input channels", "has 4", "(1, 4, 5, 5)"]),
-        (nn.Conv2d(3, 2, 1), (3, 5, 5), ["(N, C, H, W)", "3 dimensions", "(3, 5, 5)"]),
-        (nn.Conv2d(3, 2, 7), (1, 3, 5, 5), ["(7, 7)", "(5, 5)"]),
-        (nn.BatchNorm1d(3), (4, 2), ["BatchNorm1d(3)", "3 channels", "(4, 2)"]),
-        (nn.BatchNorm1d(3), (4, 3, 2, 2), ["2 or 3 dimensions", "(4, 3, 2, 2)"]),
-        (nn.BatchNorm2d(3), (4, 3), ["4 dimensions", "(4, 3)"]),
-        (nn.BatchNorm2d(3), (1, 3, 1, 1), ["more than one value per channel", "(1, 3, 1, 1)"]),
-        (nn.LayerNorm((2, 3)), (4, 3, 2), ["normalized_shape (2, 3)", "(4, 3, 2)"]),
-        (nn.MaxPool2d(3), (1, 1, 2, 2), ["kernel_size (3, 3)", "(1, 1, 2, 2)"]),
-        (nn.AvgPool2d(2, padding=2), (1, 1, 4, 4), ["half of kernel_size", "(2, 2)"]),
-        (nn.MaxPool2d(2), (4, 4), ["(N, C, H, W)", "(4, 4)"]),
-        (nn.Flatten(), (4,), ["dim 1", "1 dimensions"]),
-        (nn.Softmax(dim=2), (4, 4), ["dim 2", "2 dimensions"]),
-    ],
-)
-def test_x_of_a_wrong_shape_is_shown_with_what_the_layer_takes(layer, x, words):
-    before = {k: v.copy() for k, v in layer.state_dict().items()}
-    with pytest.raises((ValueError, IndexError)) as error:
-        layer(np.zeros(x, np.float32))
-    assert all(word in str(error.value) for word in words), error.value
-    for key, value in layer.state_dict().items():  # running statistics neither
-        np.testing.assert_array_equal(value, before[key])
-
-
-@pytest.mark.parametrize(
-    ("layer", "shape"),
-    [
-        (nn.Linear(2, 3), (4, 2)),
-        (nn.Conv2d(2, 3, 1), (1, 2, 3, 3)),
-        (nn.BatchNorm1d(2), (4, 2)),
-        (nn.BatchNorm2d(2, affine=False), (1, 2, 3, 3)),
-        (nn.LayerNorm(2), (4, 2)),
-    ],
-)
-def test_x_of_another_dtype_is_told_how_to_convert(layer, shape):
-    name = type(layer).__name__
-    with pytest.raises(TypeError) as error:
-        layer(np.zeros(shape))
-    assert str(error.value) == (
-        f"{name} holds float32 arrays, x is float64 {shape}: "
-        "convert x with x.astype(np.float32), or the module with .to(np.float64)"
-    )
-    layer(np.zeros(shape).astype(np.float32))  # the advice works
-    copy.deepcopy(layer).to(np.float64)(np.zeros(shape))
-    with pytest.raises(TypeError, match=r"x is int64 .*: convert x with x.astype\(np.float32\)$"):
-        layer(np.zeros(shape, int))
-    with pytest.raises(TypeError, match=f"{name} takes an array or a Tensor, got list"):
-        layer(np.zeros(shape).tolist())
-
-
-@pytest.mark.parametrize(
-    ("loss", "x", "target", "error", "words"),
-    [
-        (nn.MSELoss(), np.zeros((4, 1)), np.zeros(4), ValueError, ["(4, 1)", "(4,)"]),
-        (nn.L1Loss(reduction="avg"), np.zeros(4), np.zeros(4), ValueError, ["'avg'"]),
-        (nn.HuberLoss(delta=0), np.zeros(4), np.zeros(4), ValueError, ["delta", "0"]),
-        (
-            nn.CrossEntropyLoss(),
-            np.zeros((2, 3)),
-            np.array([0, 3]),
-            IndexError,
-            ["label 3", "3 classes"],
-        ),
-        (nn.NLLLoss([1, 2]), np.zeros((2, 3)), np.array([0, 1]), ValueError, ["3 classes", "(2,)"]),
-        (nn.BCEWithLogitsLoss(), np.zeros((4, 1)), np.zeros(4), ValueError, ["(4, 1)", "(4,)"]),
-    ],
-)
-def test_a_loss_says_what_does_not_fit(loss, x, target, error, words):
-    with pytest.raises(error) as caught:
-        loss(x, target)
-    assert all(word in str(caught.value) for word in words), caught.value
-
-
-def test_two_arrays_in_training_mode_give_a_loss_with_an_item():
-    loss = nn.MSELoss()(np.array([1.0, 3.0]), np.array([0.0, 0.0]))
-    assert isinstance(loss, Tensor)
-    assert loss.item() == 5.0
-    assert nn.MSELoss().eval()(np.array([1.0, 3.0]), np.array([0.0, 0.0])).item() == 5.0

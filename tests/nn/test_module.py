@@ -1,13 +1,12 @@
-"""Module: what a call returns, what is found inside, what may be set, conversion and copies."""
+"""Module: what is found inside, what may be set, conversion, copies, and how it is shown."""
 
 import copy
 import pickle
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from scratchnet import Tensor, functional, nn, no_grad
+from scratchnet import Tensor, nn, no_grad
 
 X = np.arange(6.0, dtype=np.float32).reshape(2, 3)
 
@@ -28,121 +27,6 @@ class Net(nn.Module):
     def forward(self, x):
         y = self.body(x) * self.scale
         return self.heads[0](y) + self.heads[1](y) + self.offset
-
-
-# --- what a call returns
-
-
-def test_an_array_in_training_mode_gives_a_recorded_tensor():
-    y = Net()(X)
-    assert isinstance(y, Tensor)
-    assert y.requires_grad
-
-
-@pytest.mark.parametrize("mode", ["eval", "no_grad"])
-def test_an_array_in_eval_mode_or_under_no_grad_gives_an_array_and_records_nothing(mode):
-    seen = []
-
-    class Spy(nn.Module):
-        def forward(self, x):
-            seen.append(x)
-            return x
-
-    net = nn.Sequential(nn.Linear(3, 3), Spy())
-    if mode == "eval":
-        y = net.eval()(X)
-    else:
-        with no_grad():
-            y = net(X)
-    assert type(y) is np.ndarray
-    assert isinstance(seen[0], Tensor)
-    assert not seen[0].requires_grad
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_a_tensor_gives_a_tensor_recorded_in_either_mode(training):
-    net = nn.Linear(3, 2).train(training)
-    assert net(Tensor(X)).requires_grad
-    with no_grad():
-        y = net(Tensor(X))
-    assert isinstance(y, Tensor)
-    assert not y.requires_grad
-
-
-def test_recording_is_back_after_an_error_in_forward():
-    net = nn.Linear(3, 2).eval()
-    with pytest.raises(ValueError, match="expects 3 features"):
-        net(X[:, :2])
-    assert net.train()(X).requires_grad
-
-
-class Pair(NamedTuple):
-    left: object
-    right: object
-
-
-class Many(nn.Module):
-    """Takes and returns containers."""
-
-    def forward(self, pair, *, mask=None, scale=1.0):
-        assert all(isinstance(part, Tensor) for part in pair)
-        assert mask is None or isinstance(mask["m"], Tensor)
-        y = pair[0] * scale
-        return {"pair": Pair(y, pair[1]), "list": [y, 3, None], "tuple": (y,), "mask": mask}
-
-
-def test_arrays_in_containers_and_keyword_arguments_are_converted_and_converted_back():
-    net = Many().eval()
-    found = net([X, X], mask={"m": X > 0}, scale=2.0)
-    assert type(found["pair"]) is Pair
-    assert type(found["list"]) is list
-    for y in (found["pair"].left, found["list"][0], found["tuple"][0]):
-        np.testing.assert_array_equal(y, 2 * X)
-        assert type(y) is np.ndarray
-    assert found["list"][1:] == [3, None]
-    assert type(found["mask"]["m"]) is np.ndarray
-    in_training = net.train()((X, X), mask=None)
-    assert isinstance(in_training["pair"].left, Tensor)
-
-
-def test_one_tensor_anywhere_in_the_arguments_gives_tensors():
-    net = Many().eval()
-    assert isinstance(net([Tensor(X), Tensor(X)])["tuple"][0], Tensor)
-    assert isinstance(net(pair=(Tensor(X), Tensor(X)))["tuple"][0], Tensor)
-
-
-def test_an_array_of_indices_looks_up_rows_of_a_parameter():
-    class Lookup(nn.Module):
-        def __init__(self):
-            self.weight = nn.Parameter(np.arange(8.0).reshape(4, 2))
-
-        def forward(self, indices):
-            return self.weight[indices]
-
-    net, indices = Lookup(), np.array([[3, 0], [3, 3]])
-    net(indices).sum().backward()
-    np.testing.assert_array_equal(net.weight.grad, [[1, 1], [0, 0], [0, 0], [3, 3]])
-    np.testing.assert_array_equal(net.eval()(indices), net.weight.data[indices])
-
-
-def test_the_gradient_of_the_input_array_is_not_computed():
-    # An array has nowhere to keep it. The layer's input is wrapped in a Tensor that requires none.
-    layer = nn.Conv2d(1, 1, 2)
-    y = layer(np.ones((1, 1, 3, 3), np.float32))
-    inputs = [p for p in y._parents if p is not None and not p.requires_grad]
-    assert [p.shape for p in inputs] == [(1, 1, 3, 3)]
-    y.sum().backward()
-    assert inputs[0].grad is None
-
-
-def test_a_module_without_forward_says_so():
-    class Nothing(nn.Module):
-        pass
-
-    with pytest.raises(NotImplementedError, match="Nothing defines no forward"):
-        Nothing()(X)
-    with pytest.raises(NotImplementedError, match="ModuleList defines no forward"):
-        nn.ModuleList()(X)
 
 
 # --- what is found inside
@@ -255,9 +139,28 @@ def test_an_array_in_the_place_of_a_parameter_is_refused():
     for value in (np.ones((2, 3)), Tensor(np.ones((2, 3))), 3):
         with pytest.raises(TypeError, match=r"Linear.weight is a Parameter.* got .*into its .data"):
             layer.weight = value
-    with pytest.raises(TypeError, match=r"Linear\.weight is a Parameter"):
-        layer.weight -= 0.1  # a Tensor, which no optimiser would find
     assert layer.weight is before
+
+
+def test_a_parameter_is_changed_in_place_under_no_grad_only():
+    layer = nn.Linear(3, 2)
+    y, array, expected = layer(X).sum(), layer.weight.data, layer.weight.data.copy()
+    with pytest.raises(RuntimeError, match="changed in place under no_grad only"):
+        layer.weight -= 1.0
+    np.testing.assert_array_equal(array, expected)
+    with no_grad():
+        layer.weight -= Tensor(np.ones((2, 3), np.float32))
+        layer.weight *= 2.0
+        for p in layer.parameters(recurse=False):
+            p += np.ones(p.shape, np.float32)
+            p /= 4.0
+    np.testing.assert_allclose(array, ((expected - 1) * 2 + 1) / 4, rtol=1e-6)  # float32
+    assert layer.weight.data is array
+    with pytest.raises(RuntimeError, match="changed in place since"):
+        y.backward()
+    frozen = nn.Parameter([1.0], requires_grad=False)
+    frozen += 1
+    assert frozen.item() == 2
 
 
 def test_a_function_in_the_place_of_a_module_is_refused():
@@ -417,15 +320,3 @@ def test_repr_shows_the_nesting_and_the_settings():
         ")"
     )
     assert repr(nn.Sequential()) == "Sequential()"
-
-
-def test_forward_may_mix_modules_and_functions():
-    class Mixed(nn.Module):
-        def __init__(self):
-            self.layer = nn.Linear(3, 2, rng=0)
-
-        def forward(self, x, power=1):
-            return functional.relu(self.layer(x)) ** power
-
-    net = Mixed()
-    np.testing.assert_array_equal(net(X, power=2).data, np.maximum(net.layer(X).data, 0) ** 2)

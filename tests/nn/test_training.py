@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from compare import normal
 
-from scratchnet import Tensor, nn
-from scratchnet.autograd import mark_changed
+from scratchnet import Tensor, nn, no_grad
 
 
 def build(nn):
@@ -68,9 +67,9 @@ def test_ten_steps_of_gradient_descent_give_the_losses_of_torch(torch, name):
             target = np.random.default_rng(step).random((5, 3))
         loss = our_loss(ours(x), target)
         loss.backward()
-        for p in ours.parameters():
-            p.data -= rate * p.grad
-            mark_changed(p)
+        with no_grad():
+            for p in ours.parameters():
+                p -= rate * p.grad
         ours.zero_grad()
         found.append(loss.item())
 
@@ -97,8 +96,9 @@ def test_a_network_learns_what_it_is_shown():
     for _ in range(300):
         net.zero_grad()
         loss_of(net(x), labels).backward()
-        for p in net.parameters():
-            p.data -= 1.0 * p.grad
+        with no_grad():
+            for p in net.parameters():
+                p -= 1.0 * p.grad
     np.testing.assert_array_equal(net.eval()(x).argmax(axis=1), labels)
     assert loss_of(net(x), labels).item() < 0.05
     assert isinstance(loss_of(net(x), labels), Tensor)

@@ -217,8 +217,9 @@ def test_the_last_block_may_be_shorter():
         window = convolution._window_of(
             np.zeros((7, 1, 4, 4)), np.zeros((1, 1, 2, 2)), None, 1, 0, 1, 1
         )
-        cols = convolution._empty_columns((7, 1, 4, 4), np.dtype(np.float64), window)
-        blocks = list(convolution._blocks((7, 1, 4, 4), cols))
+        shape, dtype = (7, 1, 4, 4), np.dtype(np.float64)
+        blocks, buffer = convolution._blocks_and_buffer(shape, dtype, window)
+    assert len(buffer) == 3
     assert blocks == [slice(0, 3), slice(3, 6), slice(6, 7)]
 
 
@@ -238,6 +239,22 @@ def test_the_columns_are_not_kept_for_the_pullback():
     # dx, y and dy, and three blocks: the gathered columns, their gradient and the next block's.
     blocks = 3 * convolution.BLOCK_BYTES
     assert peak < x.nbytes + 2 * y.nbytes + blocks + 500_000 < columns / 2
+
+
+@pytest.mark.parametrize("shape", [(512, 64, 1, 1), (512, 32, 4, 4)])
+def test_the_weight_gradient_of_many_small_images_needs_no_more_than_blocks(shape):
+    x, weight = normal(shape, 1), normal((64, shape[1], 1, 1), 2)
+    y, pullback = conv2d(x, weight, needs=(False, True))
+    dy = np.ones_like(y)
+    pullback(dy)
+    tracemalloc.start()
+    try:
+        pullback(dy)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A product for every image, summed afterwards, would take N times the weight.
+    assert peak < 4 * convolution.BLOCK_BYTES + 100_000 < len(x) * weight.nbytes
 
 
 # ---------------------------------------------------------------- the options in words
@@ -343,7 +360,7 @@ def test_without_a_bias_there_are_two_gradients_and_needs_may_name_two():
             (1, 1, 5, 2),
             None,
             {},
-            "reaches over (5, 2), the padded x has (4, 3): x (1",
+            "extends over (5, 2), the padded x has (4, 3): x (1",
         ),
         (
             (1, 1, 5, 5),
