@@ -1,16 +1,18 @@
 """The tape: a `Tensor` remembers the pullback that made it, and `backward` runs them in reverse.
 
 Forwards, each lifted operation calls its `ops` function on plain arrays and wraps the output in a
-Tensor that holds the pullback and the input Tensors (its parents). Backwards is the chain rule: from
-the last Tensor to the first, each pullback turns the gradient of its output into gradients of its
-inputs, and where a Tensor was used several times the gradients from its uses are added.
+Tensor with a `Node`: the pullback, and the nodes of the inputs (its parents). A leaf, a Tensor that
+the user made, is its own node. A node does not hold its Tensor's array, so what stays in memory is
+what the pullbacks capture and nothing else. Backwards is the chain rule: from the last node to the
+first, each pullback turns the gradient of its output into gradients of its inputs, and where a Tensor
+was used several times the gradients from its uses are added.
 
-One clock orders everything. Each recorded Tensor takes the next tick, so parents have smaller ticks
-than what was made from them, and walking by falling ticks meets every Tensor after all its uses. A
-leaf takes a tick when an optimiser or `load_state_dict` changes it in place; a leaf that is younger
-than what was made from it has been changed since, the pullbacks may hold values that are gone, and
-`backward` says so. Writing into `.data` yourself is not noticed: call `mark_changed(tensor)`, or a
-graph that used the old values gives wrong gradients.
+One clock orders everything. Each node takes the next tick, so parents have smaller ticks than what
+was made from them, and walking by falling ticks meets every node after all its uses. A leaf takes a
+tick when an optimiser or `load_state_dict` changes it in place; a leaf that is younger than what was
+made from it has been changed since, the pullbacks may hold values that are gone, and `backward` says
+so. Writing into `.data` yourself is not noticed: call `mark_changed(tensor)`, or a graph that used
+the old values gives wrong gradients.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from scratchnet._array_like import ArrayLike
 from scratchnet.ops._array import Array, Pullback, is_differentiable, resolve_dim
 from scratchnet.ops.shape import flat_shape
 
-__all__ = ["Tensor", "check_pullback", "is_grad_enabled", "lift", "mark_changed", "no_grad"]
+__all__ = ["Node", "Tensor", "check_pullback", "is_grad_enabled", "lift", "mark_changed", "no_grad"]
 
 _next_tick = count(1).__next__
 _new = object.__new__
@@ -74,6 +76,18 @@ def is_grad_enabled() -> bool:
     return _mode.recording
 
 
+class Node:
+    """What a recorded operation leaves on the tape: its pullback, and where the gradients go."""
+
+    __slots__ = ("_tick", "parents", "pullback", "retained")
+
+    def __init__(self, pullback: Pullback, parents: Sequence[Node | Tensor | None]) -> None:
+        self.pullback = pullback
+        self.parents = parents  # one for each gradient of the pullback; None: nobody needs it
+        self.retained: Tensor | None = None  # the Tensor whose .grad is to be kept as well
+        self._tick = _next_tick()
+
+
 def lift(
     op: Callable[..., tuple[Any, Pullback]], constant: Sequence[str] = ()
 ) -> Callable[..., Any]:
@@ -92,7 +106,7 @@ def lift(
     @wraps(op)
     def call(*args: Any, **kwargs: Any) -> Any:
         arrays: list[Any] = []
-        parents: list[Tensor | None] = []  # one for each gradient that the pullback returns
+        parents: list[Node | Tensor | None] = []  # one for each gradient that the pullback returns
         found = recorded = False
         for value in args:
             if isinstance(value, Tensor):  # _unwrap, written out: this runs for every operation
@@ -100,9 +114,9 @@ def lift(
                 if not (constants and len(arrays) in constants):
                     if value.requires_grad:
                         recorded = True
-                        parents.append(value)
+                        parents.append(value._node or value)
                     elif value.data.dtype.kind == "f":
-                        parents.append(value)
+                        parents.append(None)
                 arrays.append(value.data)
             else:
                 array = _unwrap(value, None if len(arrays) in constants else parents)
@@ -116,80 +130,61 @@ def lift(
                     found = found or kwargs[name] is not value
         if not found:
             return op(*arrays, **kwargs)[0]
-        recorded = recorded or any(p is not None and p.requires_grad for p in parents)
+        recorded = recorded or any(parent is not None for parent in parents)
         recorded = recorded and _mode.recording
         if takes_needs:  # a frozen weight costs no product: the operation skips what is not needed
-            kwargs["needs"] = tuple(
-                [recorded and p is not None and p.requires_grad for p in parents]
-            )
+            kwargs["needs"] = tuple([recorded and parent is not None for parent in parents])
         out, pullback = op(*arrays, **kwargs)
         if type(out) is tuple:
-            return _wrap_outputs(out, pullback, parents) if recorded else tuple(map(_wrap, out))
-        if recorded and out.dtype.kind == "f":
-            return _record(out, pullback, parents)
-        return _wrap(out)
+            return _wrap_outputs(out, Node(pullback, parents) if recorded else None)
+        return _wrap(out, Node(pullback, parents) if recorded else None)
 
     return call
 
 
-def _unwrap(value: Any, parents: list[Tensor | None] | None) -> Any:
+def _unwrap(value: Any, parents: list[Node | Tensor | None] | None) -> Any:
     """Return the array of a Tensor, the arrays of a sequence of Tensors, or the value itself.
 
-    Each differentiable one is appended to the parents, as None if it is a plain array.
+    For each differentiable one a parent is appended: None if it needs no gradient.
     """
     if isinstance(value, Tensor):
         if parents is not None and value.data.dtype.kind == "f":
-            parents.append(value)
+            parents.append((value._node or value) if value.requires_grad else None)
         return value.data
     if isinstance(value, list | tuple):
         arrays = [_unwrap(v, parents) for v in value]
-        return (
-            value
-            if all(a is v for a, v in zip(arrays, value, strict=True))
-            else type(value)(arrays)
-        )
+        same = all(a is v for a, v in zip(arrays, value, strict=True))
+        return value if same else type(value)(arrays)
     if parents is not None and is_differentiable(value):
         parents.append(None)
     return value
 
 
-def _wrap(data: Any) -> Tensor:
-    """Return a Tensor around the array, without the checks of the constructor."""
-    tensor: Tensor = _new(Tensor)
-    tensor.data = data if type(data) is _ARRAY else np.asarray(data)
-    tensor.grad = None
-    tensor.requires_grad = tensor._retains_grad = False
-    tensor._parents, tensor._pullback, tensor._tick = (), None, 0
-    return tensor
+def _wrap(data: Any, node: Node | None = None) -> Tensor:
+    """Return a Tensor around the array, without the checks of the constructor.
 
-
-def _record(out: Any, pullback: Pullback, parents: list[Tensor | None]) -> Tensor:
-    """Return a Tensor around the output of an operation, with what `backward` needs."""
-    tensor: Tensor = _new(Tensor)
-    tensor.data = out if type(out) is _ARRAY else np.asarray(out)
-    tensor.grad, tensor.requires_grad, tensor._retains_grad = None, True, False
-    tensor._parents, tensor._pullback, tensor._tick = parents, pullback, _next_tick()
-    return tensor
-
-
-def _wrap_outputs(
-    outputs: tuple[Array, ...], pullback: Pullback, parents: list[Tensor | None]
-) -> tuple[Tensor, ...]:
-    """Return a recorded Tensor for each floating output.
-
-    The pullback belongs to a hidden Tensor that stands for all of them; output i hands its gradient
-    on as entry i of a tuple, and `_sum` merges the tuples from several outputs.
+    node: of the operation that made it. An integer array does not vary with anything and gets none.
     """
-    whole = _wrap(0.0)
-    whole.requires_grad = True
-    whole._parents, whole._pullback, whole._tick = parents, pullback, _next_tick()
-    tensors = tuple(map(_wrap, outputs))
-    for i, tensor in enumerate(tensors):
-        if tensor.data.dtype.kind == "f":
-            tensor.requires_grad = True
-            tensor._parents, tensor._tick = [whole], _next_tick()
-            tensor._pullback = _as_entry(i, len(outputs))
-    return tensors
+    tensor: Tensor = _new(Tensor)
+    tensor.data = data = data if type(data) is _ARRAY else np.asarray(data)
+    tensor.grad = None
+    if node is None or data.dtype.kind != "f":
+        tensor.requires_grad, tensor._node, tensor._tick = False, None, 0
+    else:
+        tensor.requires_grad, tensor._node = True, node
+    return tensor
+
+
+def _wrap_outputs(outputs: tuple[Array, ...], node: Node | None) -> tuple[Tensor, ...]:
+    """Return a Tensor for each of several outputs of one operation.
+
+    Each has a node of its own that hands its gradient to the operation's node as one entry of a
+    tuple; `_sum` merges the tuples that come from several outputs.
+    """
+    if node is None:
+        return tuple(map(_wrap, outputs))
+    n = len(outputs)
+    return tuple(_wrap(out, Node(_as_entry(i, n), (node,))) for i, out in enumerate(outputs))
 
 
 def _as_entry(i: int, n: int) -> Pullback:
@@ -240,23 +235,14 @@ class Tensor(ArrayLike):
     Operators and methods follow torch. A Tensor is not changed in place by operators.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_parents",
-        "_pullback",
-        "_retains_grad",
-        "_tick",
-        "data",
-        "grad",
-        "requires_grad",
-    )
+    __slots__ = ("__weakref__", "_node", "_tick", "data", "grad", "requires_grad")
     __array_ufunc__ = None  # array + Tensor is handed to Tensor.__radd__
 
     data: Array
     grad: Array | None
     requires_grad: bool
-    _parents: Sequence[Tensor | None]
-    _pullback: Pullback | None
+    _node: Node | None  # of the operation that made it; a leaf has none
+    _tick: int  # of a leaf: when it was last changed in place
 
     def __init__(self, data: npt.ArrayLike, requires_grad: bool = False) -> None:
         array = np.asarray(data.data if isinstance(data, Tensor) else data)
@@ -271,7 +257,7 @@ class Tensor(ArrayLike):
                 f"only floating Tensors can require a gradient, got dtype {array.dtype}"
             )
         self.data, self.grad, self.requires_grad = array, None, requires_grad
-        self._parents, self._pullback, self._tick, self._retains_grad = (), None, 0, False
+        self._node, self._tick = None, 0
 
     # --- the backward pass
 
@@ -289,34 +275,36 @@ class Tensor(ArrayLike):
             raise RuntimeError(
                 "this Tensor does not require a gradient: nothing was recorded for it"
             )
-        gradients: dict[Tensor, Any] = {self: self._seed(gradient)}  # of Tensors not yet visited
+        # The gradients of what is still to be visited; what is left in the end are the leaves.
+        gradients: dict[Node | Tensor, Any] = {self._node or self: self._seed(gradient)}
         # A pullback may return dy itself or a view (`add` returns dz twice). So `+=` is allowed only
         # into arrays that were added up here, and a leaf's `.grad` is otherwise a copy.
-        ours: set[Tensor] = set()
-        kept: list[tuple[Tensor, Array]] = []
+        ours: set[Node | Tensor] = set()
+        retained: list[tuple[Tensor, Array]] = []
         nodes = self._recorded()
-        while nodes:  # popped, so that arrays are freed as we go
+        while nodes:  # popped, so that what the pullbacks captured is freed as we go
             node = nodes.pop()
             dy = gradients.pop(node, None)
             ours.discard(node)
-            pullback, parents = node._pullback, node._parents
-            if pullback is None or dy is None:  # dy is None: a pullback saw no need for it
+            if dy is None:  # a pullback saw no need for it
                 continue
-            if node._retains_grad:
-                kept.append((node, dy))
+            if node.retained is not None:
+                retained.append((node.retained, dy))
+            parents = node.parents
             for parent in parents:
                 if parent is not None and parent._tick > node._tick:
                     raise RuntimeError(
-                        f"a Tensor of shape {parent.shape} has been changed in place since it was used: "
-                        "call backward before the optimiser's step"
+                        f"a Tensor of shape {getattr(parent, 'shape', None)} has been changed in place "
+                        "since it was used: call backward before the optimiser's step"
                     )
-            found = pullback(dy)
+            found = node.pullback(dy)
             if len(found) != len(parents):
                 raise RuntimeError(
-                    f"{pullback.__qualname__} returned {len(found)} gradients for {len(parents)} arrays"
+                    f"{node.pullback.__qualname__} returned {len(found)} gradients for "
+                    f"{len(parents)} arrays"
                 )
             for parent, dx in zip(parents, found, strict=True):
-                if dx is None or parent is None or not parent.requires_grad:
+                if dx is None or parent is None:
                     continue
                 if parent not in gradients:
                     gradients[parent] = dx
@@ -326,12 +314,15 @@ class Tensor(ArrayLike):
                     gradients[parent] = _sum(gradients[parent], dx)
                     ours.add(parent)
             if not retain_graph:
-                node._pullback, node._parents = _freed, ()  # and with it the arrays it captured
-        for tensor, dx in (*gradients.items(), *kept):  # what is left are the leaves
-            if tensor.grad is not None:
-                tensor.grad = tensor.grad + dx
-            else:
-                tensor.grad = dx if tensor in ours and tensor.is_leaf else np.array(dx)
+                node.pullback, node.parents = _freed, ()
+        for leaf, dx in gradients.items():
+            if isinstance(leaf, Tensor):
+                leaf._add_grad(dx if leaf in ours else np.array(dx))
+        for tensor, dy in retained:
+            tensor._add_grad(np.array(dy))
+
+    def _add_grad(self, gradient: Array) -> None:
+        self.grad = gradient if self.grad is None else self.grad + gradient
 
     def _seed(self, gradient: npt.ArrayLike | None) -> Array:
         if gradient is None:
@@ -343,14 +334,14 @@ class Tensor(ArrayLike):
             raise ValueError(f"gradient {dy.shape} must have the Tensor's shape {self.data.shape}")
         return dy.astype(self.data.dtype, copy=False)
 
-    def _recorded(self) -> list[Tensor]:
-        """Return all recorded Tensors that this one was made from, itself included, oldest first."""
+    def _recorded(self) -> list[Node]:
+        """Return the nodes of all operations that this Tensor was made by, oldest first."""
         # A list that grows while it is read, not a recursion: graphs are deeper than Python's stack.
-        nodes = [self] if self._pullback is not None else []
+        nodes = [self._node] if self._node is not None else []
         seen = set(nodes)
         for node in nodes:
-            for parent in node._parents:
-                if parent is not None and parent._pullback is not None and parent not in seen:
+            for parent in node.parents:
+                if type(parent) is Node and parent not in seen:
                     seen.add(parent)
                     nodes.append(parent)
         nodes.sort(key=attrgetter("_tick"))
@@ -360,12 +351,13 @@ class Tensor(ArrayLike):
         """Let `backward` keep the gradient of this inner Tensor in `.grad` as well."""
         if not self.requires_grad:
             raise RuntimeError("retain_grad: this Tensor does not require a gradient")
-        self._retains_grad = self._pullback is not None
+        if self._node is not None:
+            self._node.retained = self
 
     @property
     def is_leaf(self) -> bool:
         """Whether this Tensor was made by the user and not by a recorded operation."""
-        return self._pullback is None
+        return self._node is None
 
     def detach(self) -> Tensor:
         """Return a Tensor around the same array that is cut off from what it was made from."""

@@ -20,6 +20,8 @@ from scratchnet.ops.normalization import check_channels
 from scratchnet.ops.shape import flat_shape
 from scratchnet.random import resolve_rng
 
+__all__ = ["flatten", *ops.__all__]
+
 absolute = lift(ops.absolute)
 add = lift(ops.add)
 amax = lift(ops.amax)

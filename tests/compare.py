@@ -1,7 +1,4 @@
-"""Comparing an operation with PyTorch: its values and the gradient of every floating array.
-
-Also the random arrays that the comparisons run on.
-"""
+"""Comparing an operation with PyTorch or with its own transpose, and the arrays to do it on."""
 
 import numpy as np
 
@@ -71,3 +68,19 @@ def assert_agrees_with_torch(torch, op, reference, *arrays, roundings=8.0, terms
         # A float64 operand of a float32 result has a float64 gradient with the digits of float32.
         lost = max(1.0, coarsest / torch.finfo(leaf.dtype).eps)
         assert_close(dx, expected_dx.numpy(), roundings * lost, terms)
+
+
+def assert_adjoint(op, *xs):
+    """Assert ⟨op(xs), dy⟩ = ⟨xs, pullback(dy)⟩ for a linear operation on whole numbers, exactly."""
+    y, pullback = op(*xs)
+    dys = [whole(np.shape(part), 700 + i) for i, part in enumerate(_arrays(y))]
+    grads = pullback(tuple(dys) if isinstance(y, tuple) else dys[0])
+    inputs = [x for group in xs for x in _arrays(group)]
+    assert [np.shape(dx) for dx in grads] == [x.shape for x in inputs]
+    forward = sum(np.sum(part * dy) for part, dy in zip(_arrays(y), dys, strict=True))
+    backward = sum(np.sum(x * dx) for x, dx in zip(inputs, grads, strict=True))
+    assert forward == backward
+
+
+def _arrays(y):
+    return y if isinstance(y, list | tuple) else [y]

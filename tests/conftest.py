@@ -4,13 +4,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `naive` and `compare`
 
-# derandomize: the same cases in every run. A test that needs other numbers sets them itself.
+# derandomize: the same cases in every run. A busy machine must not fail a test: no deadline, and no
+# complaint about slow cases. A test that needs another number of cases sets it itself.
 settings.register_profile(
-    "repeatable", derandomize=True, deadline=None, max_examples=60, database=None
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("repeatable")
 

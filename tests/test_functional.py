@@ -157,18 +157,18 @@ def test_what_is_no_tensor_is_not_recorded():
     assert not out.requires_grad
     out = F.linear(X, Tensor(weight, requires_grad=True))
     assert out.requires_grad
-    assert len(out._parents) == 2
-    assert out._parents[0] is None  # the plain array: its gradient has nowhere to go
+    assert len(out._node.parents) == 2
+    assert out._node.parents[0] is None  # the plain array: its gradient has nowhere to go
 
 
 def test_the_gradient_of_an_image_that_needs_none_is_not_computed():
     weight = Tensor(normal((3, 2, 3, 3)), requires_grad=True)
     out = F.conv2d(IMAGES, weight, padding=1)
-    dx, dweight = out._pullback(np.ones(out.shape))
+    dx, dweight = out._node.pullback(np.ones(out.shape))
     assert dx is None
     assert dweight.shape == weight.shape
     out = F.conv2d(Tensor(IMAGES, requires_grad=True), weight.detach(), padding=1)
-    dx, dweight = out._pullback(np.ones(out.shape))
+    dx, dweight = out._node.pullback(np.ones(out.shape))
     assert dx.shape == IMAGES.shape
     assert dweight is None
 

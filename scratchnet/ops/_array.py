@@ -120,6 +120,16 @@ def gradients(*operands: tuple[Any, Callable[[], Array]]) -> tuple[Array, ...]:
     return tuple(found)
 
 
+def masked(dy: Array, keep: Array) -> Array:
+    """Return dy where `keep`, 0 elsewhere, also where dy is infinite or NaN (∞ · 0 would be NaN).
+
+    The bits of a float, read as an integer, are multiplied by 1 or 0: as fast as a product of floats,
+    while np.where takes 15 times as long on a mask without pattern.
+    """
+    bits = np.asarray(dy).view(f"i{dy.dtype.itemsize}")
+    return np.asarray(np.multiply(bits, keep, dtype=bits.dtype)).view(dy.dtype)
+
+
 def resolve_dim(dim: int, ndim: int) -> int:
     """Return `dim` counted from the front."""
     if not -max(ndim, 1) <= dim < max(ndim, 1):

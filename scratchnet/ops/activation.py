@@ -10,7 +10,7 @@ from math import pi, sqrt
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float
+from scratchnet.ops._array import Array, Pullback, as_float, masked
 from scratchnet.ops._erf import erf
 
 __all__ = ["elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"]
@@ -25,7 +25,7 @@ def relu(x: Array) -> tuple[Array, Pullback]:
     y = np.maximum(x, 0)  # integers stay integers, as in torch
 
     def pullback(dy: Array) -> tuple[Array]:
-        return (dy * (y > 0),)
+        return (masked(dy, y > 0),)
 
     return y, pullback
 

@@ -11,7 +11,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from scratchnet.ops._array import Array, Operand, Pullback, as_float, gradients, like, promote
+from scratchnet.ops._array import (
+    Array,
+    Operand,
+    Pullback,
+    as_float,
+    gradients,
+    like,
+    masked,
+    promote,
+)
 
 __all__ = [
     "absolute",
@@ -277,9 +286,9 @@ def clip(
 
     def pullback(dy: Array) -> tuple[Array, ...]:
         return gradients(
-            (x, lambda: dy * ((a >= low) & (a <= high))),
-            (min, lambda: dy * ((a < low) & (low < high))),
-            (max, lambda: dy * ((a > high) | (high < low))),
+            (x, lambda: masked(dy, (a >= low) & (a <= high))),
+            (min, lambda: masked(dy, (a < low) & (low < high))),
+            (max, lambda: masked(dy, (a > high) | (high < low))),
         )
 
     return np.minimum(np.maximum(a, low), high), pullback
@@ -294,15 +303,16 @@ def where(condition: Array, x: Operand, y: Operand) -> tuple[Array, Pullback]:
     condition: bool; condition, x, y: shapes that broadcast. A NaN or infinity in the branch that was
     not taken does not reach the gradient.
     """
-    if np.asarray(condition).dtype != bool:
-        raise TypeError(f"where takes a bool condition, got {np.asarray(condition).dtype}")
+    keep = np.asarray(condition)
+    if keep.dtype != bool:
+        raise TypeError(f"where takes a bool condition, got {keep.dtype}")
     a, b = promote(x, y)
     like_x, like_y = like(x), like(y)
 
     def pullback(dz: Array) -> tuple[Array, ...]:
         return gradients(
-            (like_x, lambda: np.where(condition, dz, 0.0)),
-            (like_y, lambda: np.where(condition, 0.0, dz)),
+            (like_x, lambda: masked(dz, keep)),
+            (like_y, lambda: masked(dz, ~keep)),
         )
 
-    return np.asarray(np.where(condition, a, b)), pullback
+    return np.asarray(np.where(keep, a, b)), pullback

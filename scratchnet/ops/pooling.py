@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float
+from scratchnet.ops._array import Array, Pullback, as_float, masked
 from scratchnet.ops._window import Pair, Window, pair, require_images
 
 __all__ = ["avg_pool2d", "max_pool2d"]
@@ -56,7 +56,7 @@ def max_pool2d(
             for _, at_out, at_in in window.taps():
                 hit = _is_maximum(x[at_in], y[at_out]) & waiting[at_out]
                 waiting[at_out] ^= hit
-                dx[at_in] += dy[at_out] * hit
+                dx[at_in] += masked(dy[at_out], hit)
         return (dx,)
 
     return ((y, _positions(x, y, window)) if return_indices else y), pullback
