@@ -34,7 +34,7 @@ def manual_seed(seed: int) -> np.random.Generator:
 def resolve_rng(rng: Rng = None) -> np.random.Generator:
     """Return the generator to draw from: the one given, a new one for a seed, or the shared one.
 
-    A seed starts the same stream every time: who draws twice resolves it once.
+    A seed starts the same stream every time: to draw more than once, resolve once and keep the generator.
     """
     global _generator
     if rng is not None:

@@ -52,11 +52,11 @@ class Perceptron(LinearClassifierMixin, BaseEstimator):
         f(x) = w·x + b,   predicted +1 where f(x) > 0
         for a mistake, y_i f(x_i) ≤ 0:   w ← w + η y_i x_i,   b ← b + η y_i
 
-    *It converges if a plane separates the classes.* Let z_i = (x_i, 1), R = max_i ‖z_i‖, and let
-    some u with ‖u‖ = 1 leave the margin γ = min_i y_i u·z_i > 0. Starting from 0 with a constant η,
-    the number of mistakes over all epochs is at most (R/γ)², whatever η and whatever the order.
+    *It converges if a hyperplane separates the classes* (they are linearly separable). Let
+    z_i = (x_i, 1), R = max_i ‖z_i‖, and let some u with ‖u‖ = 1 leave the margin
+    γ = min_i y_i u·z_i > 0. Starting from 0 with a constant η, the number of mistakes over all epochs is at most (R/γ)², whatever η and whatever the order.
     (Each mistake adds at least ηγ to u·(w, b) and at most η²R² to ‖(w, b)‖², so after M of them
-    ηγM ≤ ‖(w, b)‖ ≤ ηR√M.) Without an intercept the same holds with z_i = x_i. If no plane
+    ηγM ≤ ‖(w, b)‖ ≤ ηR√M.) Without an intercept the same holds with z_i = x_i. If no hyperplane
     separates them, as in XOR, every epoch makes a mistake and the weights wander for ever.
 
     *When it stops.* After an epoch without a mistake: nothing has moved, so nothing ever will.
@@ -70,8 +70,8 @@ class Perceptron(LinearClassifierMixin, BaseEstimator):
     stopped it. scikit-learn warns only where `max_iter` stopped it and `tol` is not None; so do we
     with a penalty or early stopping, which do not aim at an epoch without mistakes.
 
-    *Several classes* are learned one against all others, each with a plane of its own; the largest
-    f_k(x) wins. A class that lies between others has no such plane, even where some f_1 … f_K
+    *Several classes* are learned one against all others, each with a hyperplane of its own; the
+    largest f_k(x) wins. A class that lies between others has no such hyperplane, even where some f_1 … f_K
     would tell all classes apart.
 
     Parameters, as in scikit-learn:
@@ -278,7 +278,7 @@ class Perceptron(LinearClassifierMixin, BaseEstimator):
         state: np.random.RandomState,
         max_iter: int,
     ) -> tuple[NDArray[Any], float, list[int], bool]:
-        """Learn one plane; return w, b, the mistakes of each epoch, and whether it has converged."""
+        """Learn one hyperplane; return w, b, the mistakes of each epoch, and whether no warning is due."""
         penalty = None
         if self.penalty is not None:
             penalty = Penalty(self.penalty, self.alpha, self.l1_ratio, self.eta0)
@@ -317,6 +317,8 @@ class Perceptron(LinearClassifierMixin, BaseEstimator):
             if self.early_stopping:
                 is_right = (X[held] @ w + b > 0) == (y[held] > 0)
                 value = float(np.average(is_right, weights=weight[held]))
+            # The last entry says whether the fit needs no warning. With a penalty or early stopping,
+            # running out of patience is a normal end; reaching max_iter warns if tol was set.
             if patience.is_lost(value):
                 return w, b, history, not aims_at_no_mistakes
         return w, b, history, self.tol is None and not aims_at_no_mistakes

@@ -22,13 +22,14 @@ def rosenblatt_epoch(
     order: NDArray[np.intp],
     fit_intercept: bool = True,
 ) -> tuple[NDArray[Any], float, int, float]:
-    """Take the samples in `order`, learn from each mistake; return w, b, their number and loss.
+    """Take the samples in `order`, learn from each mistake; return w, b, the mistakes and the loss.
 
         f(x) = w·x + b
         y_i f(x_i) ≤ 0   ⇒   w ← w + η_i y_i x_i,   b ← b + η_i y_i        (else nothing changes)
         loss = Σ_i max(0, −y_i f(x_i)),  each with the w and b that x_i met
 
-    w: (D,) · X: (N, D) · y, rate (the η_i): (N,) · order: (M,) indices → w: (D,), b, mistakes, loss
+    w: (D,) · X: (N, D) · y, rate (the η_i): (N,) · order: (M,) indices → w: (D,), b, the number of
+    mistakes, the summed loss
 
     Between two mistakes the weights stand still, so all samples up to the next mistake can be
     scored in one product. How far that is, is not known: after a mistake the next 16 are scored,
@@ -54,7 +55,7 @@ def rosenblatt_epoch(
             score = X_chunk[i : i + width] @ w  # (width, D) @ (D,) -> (width,)
             score += b
             score *= y_chunk[i : i + width]
-            first = int((score > 0).argmin())  # the first that is not right: NaN is a mistake too
+            first = int((score > 0).argmin())  # the first not right (NaN is not); 0 if all are
             if score[first] > 0:
                 i += width
                 width *= 4

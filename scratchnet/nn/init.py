@@ -66,7 +66,7 @@ def fan_in_and_out(tensor: Tensor) -> tuple[int, int]:
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, rng: Rng = None) -> Tensor:
-    """Fill with values drawn evenly from [a, b)."""
+    """Fill with values drawn uniformly from [a, b)."""
     return _fill(tensor, resolve_rng(rng).uniform(a, b, tensor.shape))
 
 
@@ -91,7 +91,7 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, rng: Rng = None) -> Tensor:
-    """Fill evenly from ±gain · √(6/(fan_in + fan_out))."""
+    """Fill uniformly from ±gain · √(6/(fan_in + fan_out))."""
     bound = gain * sqrt(6.0 / sum(fan_in_and_out(tensor)))
     return uniform_(tensor, -bound, bound, rng)
 
@@ -108,7 +108,7 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     rng: Rng = None,
 ) -> Tensor:
-    """Fill evenly from ±gain · √(3/fan); a is the slope of the leaky ReLU that follows."""
+    """Fill uniformly from ±gain · √(3/fan); a is the slope of the leaky ReLU that follows."""
     bound = calculate_gain(nonlinearity, a) * sqrt(3.0 / _fan(tensor, mode))
     return uniform_(tensor, -bound, bound, rng)
 

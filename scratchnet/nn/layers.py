@@ -1,6 +1,6 @@
 """Layers with weights: the affine map and the convolution; and what only reshapes.
 
-Weights and biases start as torch's do: drawn evenly from ±1/√fan_in, where fan_in is how many inputs
+Weights and biases start as torch's do: drawn uniformly from ±1/√fan_in, where fan_in is how many inputs
 feed one output. (torch writes it as Kaiming's rule with slope √5, which comes to the same.)
 
 Letters: N batch, H W image, OH OW output, kh kw kernel.
@@ -37,7 +37,7 @@ class _Weighted(Module):
         self.reset_parameters(rng)
 
     def reset_parameters(self, rng: Rng = None) -> None:
-        """Draw the weight and the bias anew, evenly from ±1/√fan_in."""
+        """Draw the weight and the bias anew, uniformly from ±1/√fan_in."""
         rng = resolve_rng(rng)  # one stream for both: a seed must not give the same numbers twice
         bound = 1.0 / sqrt(init.fan_in_and_out(self.weight)[0])
         init.uniform_(self.weight, -bound, bound, rng)

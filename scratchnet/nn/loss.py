@@ -74,7 +74,7 @@ class NLLLoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
-    """Cross-entropy of yes-or-no questions, from logits.
+    """Binary cross-entropy, from logits.
 
     x, target: one shape, targets between 0 and 1 · weight, pos_weight: broadcast to it.
     """

@@ -94,14 +94,17 @@ class Adam(Optimizer):
                 dw = np.negative(dw, out=a) if group["maximize"] else dw
             else:
                 dw = decayed(w, dw, group, out=a)
+            # m ← β₁ m + (1 − β₁) dw
             m *= beta1
             m += np.multiply(dw, 1 - beta1, out=b)
+            # v ← β₂ v + (1 − β₂) dw²
             v *= beta2
             np.multiply(dw, dw, out=b)
             b *= 1 - beta2
             v += b
             if v_max is not None:
                 v = np.maximum(v_max, v, out=v_max)
+            # w ← w − rate · m / (√v + eps)
             np.sqrt(v, out=b)
             b += eps
             np.divide(m, b, out=b)

@@ -183,6 +183,7 @@ def _train_epoch(
     total, n, largest = 0.0, 0, 0.0
     for i, batch in enumerate(batches, 1):
         *inputs, target = split_batch(batch)
+        # Batch norm takes in a batch before its loss can turn out NaN: this undoes it.
         statistics = {name: np.array(value) for name, value in model.named_buffers()}
 
         optimizer.zero_grad()
