@@ -54,7 +54,8 @@ class Perceptron(LinearClassifierMixin, BaseEstimator):
 
     *It converges if a hyperplane separates the classes* (they are linearly separable). Let
     z_i = (x_i, 1), R = max_i ‖z_i‖, and let some u with ‖u‖ = 1 leave the margin
-    γ = min_i y_i u·z_i > 0. Starting from 0 with a constant η, the number of mistakes over all epochs is at most (R/γ)², whatever η and whatever the order.
+    γ = min_i y_i u·z_i > 0. Starting from 0 with a constant η, the number of mistakes over all epochs
+    is at most (R/γ)², whatever η and whatever the order.
     (Each mistake adds at least ηγ to u·(w, b) and at most η²R² to ‖(w, b)‖², so after M of them
     ηγM ≤ ‖(w, b)‖ ≤ ηR√M.) Without an intercept the same holds with z_i = x_i. If no hyperplane
     separates them, as in XOR, every epoch makes a mistake and the weights wander for ever.
