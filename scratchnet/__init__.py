@@ -4,7 +4,7 @@ Where to read on: `ops` holds the mathematics, each operation beside its gradien
 `nn` the layers; `optim` the optimisers; `training` the loop that puts them together.
 """
 
-from scratchnet import functional, ops
+from scratchnet import functional, nn, ops, optim
 from scratchnet.autograd import Tensor, check_pullback, is_grad_enabled, lift, no_grad
 from scratchnet.linear_model import Perceptron
 from scratchnet.random import manual_seed
@@ -19,6 +19,8 @@ __all__ = [
     "is_grad_enabled",
     "lift",
     "manual_seed",
+    "nn",
     "no_grad",
     "ops",
+    "optim",
 ]
