@@ -95,9 +95,10 @@ def clone(estimator: Any, *, safe: bool = True) -> Any:
     Takes scikit-learn's estimators too. safe: what is no estimator raises TypeError; with False it
     is deep-copied.
     """
-    if isinstance(estimator, list | tuple | set | frozenset):
+    # Exactly these types: a subclass (a named tuple, a defaultdict) may be built in another way.
+    if type(estimator) in (list, tuple, set, frozenset):
         return type(estimator)([clone(e, safe=safe) for e in estimator])
-    if isinstance(estimator, dict):
+    if type(estimator) is dict:
         return {key: clone(e, safe=safe) for key, e in estimator.items()}
     if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
         if safe:

@@ -18,9 +18,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     It is written beside `path` and renamed, which is one step for whoever reads: the old content or
     the new, never a part. If the block raises, what was there before stays as it was, and the part
     that was written is removed. The bytes are on the disk before the rename, so the same holds when
-    the machine fails.
+    the machine fails. What is no file (a folder, `/dev/null`) is not replaced: OSError.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():  # a folder, or a device, which a rename would destroy
+        error = IsADirectoryError if path.is_dir() else OSError
+        raise error(f"{path} is not a file that can be replaced")
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with open(part, "wb") as file:

@@ -163,7 +163,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
     >>> default_collate([(1.5, "a"), (2.5, "b")])
     (array([1.5, 2.5]), ['a', 'b'])
     """
-    if not samples:
+    if len(samples) == 0:
         raise ValueError("a batch needs at least one sample, got none")
     first = samples[0]
     if isinstance(first, str | bytes):
@@ -186,15 +186,24 @@ def default_collate(samples: Sequence[Any]) -> Any:
 
 
 def as_dataset(dataset: Any) -> Any:
-    """Return arrays in a tuple or a list as a `TensorDataset`, any other data set as it is."""
-    if isinstance(dataset, tuple | list) and any(isinstance(a, np.ndarray) for a in dataset):
+    """Return arrays in a tuple or a list as a `TensorDataset`, any other data set as it is.
+
+    Tensors and DataFrames are arrays too. A DataFrame alone becomes one: its index picks columns.
+    """
+    if isinstance(dataset, tuple | list) and any(_is_array(a) for a in dataset):
         return TensorDataset(*dataset)
+    if hasattr(dataset, "iloc"):
+        return np.asarray(dataset)
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise TypeError(
             "a data set must have a length and give the sample at an index, "
             f"got {type(dataset).__name__}"
         )
     return dataset
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "__array__") and not isinstance(value, np.generic)
 
 
 def fetch_batch(dataset: Any, indices: NDArray[np.intp]) -> Any:

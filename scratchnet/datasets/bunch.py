@@ -19,7 +19,7 @@ class Bunch(dict[str, Any]):
     def __getattr__(self, name: str) -> Any:
         # Called only where the usual look-up has failed; copy and pickle need the AttributeError.
         if name not in self:
-            raise AttributeError(f"no {name!r} here; there are {', '.join(self)}")
+            raise AttributeError(f"no {name!r} here; there are {', '.join(map(str, self))}")
         return self[name]
 
     def __setattr__(self, name: str, value: Any) -> None:

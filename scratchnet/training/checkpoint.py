@@ -90,6 +90,8 @@ class Run:
                 )
             if not all(isinstance(figure, int | float) for figure in row.values()):
                 raise ValueError(f"its history holds what is no number: {row}")
+        if [row["epoch"] for row in history] != list(range(1, len(history) + 1)):
+            raise ValueError(f"its history has the epochs {[row['epoch'] for row in history]}")
         if self.best_epoch is not None:
             best = self.best_epoch(history)
             if state["best_epoch"] != best or (best > 0 and weights is None):

@@ -17,7 +17,7 @@ from scratchnet.data import DataLoader, Dataset
 from scratchnet.functional import cross_entropy
 from scratchnet.nn import Module
 
-__all__ = ["accuracy", "as_batches", "eval_mode", "evaluate", "predict", "split_batch"]
+__all__ = ["accuracy", "as_batches", "eval_mode", "evaluate", "loss_value", "predict", "split_batch"]
 
 Array = NDArray[Any]
 Metric = Callable[[Array, Array], float]
@@ -35,6 +35,8 @@ def predict(model: Module, X: Array, batch_size: int = 256) -> Array:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     with eval_mode(model):
         parts = [model(X[i : i + batch_size]) for i in range(0, max(len(X), 1), batch_size)]
+    if not isinstance(parts[0], np.ndarray):
+        raise TypeError(f"predict is for models with one output, got {type(parts[0]).__name__}")
     return np.concatenate(parts)
 
 
@@ -62,7 +64,7 @@ def evaluate(
         for batch in as_batches(data, batch_size):
             *inputs, target = split_batch(batch)
             output = model(*inputs)
-            total += len(target) * float(loss_fn(output, target))
+            total += len(target) * loss_value(loss_fn(output, target))
             n += len(target)
             if metrics:
                 targets.append(target)
@@ -76,6 +78,15 @@ def evaluate(
     return figures
 
 
+def loss_value(loss: Any) -> float:
+    """Return the number that a loss function gave; TypeError if it is not one number."""
+    try:
+        return float(loss.item() if hasattr(loss, "item") else loss)
+    except (TypeError, ValueError) as error:
+        what = f"{type(loss).__name__} of shape {getattr(loss, 'shape', 'unknown')}"
+        raise TypeError(f"loss_fn must return one number, got {what}") from error
+
+
 def accuracy(y_true: Array, logits: Array) -> float:
     """Return the part of the samples whose largest score is that of their label, from 0 to 1.
 
@@ -84,7 +95,8 @@ def accuracy(y_true: Array, logits: Array) -> float:
     >>> accuracy(np.array([0, 1]), np.array([[2.0, 1.0], [3.0, 0.0]]))
     0.5
     """
-    if y_true.shape != logits.shape[:1] + logits.shape[2:]:
+    y_true, logits = np.asarray(y_true), np.asarray(logits)
+    if logits.ndim < 2 or y_true.shape != logits.shape[:1] + logits.shape[2:]:
         raise ValueError(
             f"labels (N, …) and scores (N, K, …) do not fit: {y_true.shape}, {logits.shape}"
         )

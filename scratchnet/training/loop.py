@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -17,13 +17,20 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.autograd import Tensor
 from scratchnet.functional import cross_entropy
 from scratchnet.nn import Module
 from scratchnet.nn.utils import clip_grads_with_norm_, get_total_norm
 from scratchnet.optim import Optimizer
 from scratchnet.optim.lr_scheduler import LRScheduler
 from scratchnet.training.checkpoint import Run, load_checkpoint, save_checkpoint
-from scratchnet.training.evaluation import Metric, as_batches, evaluate, split_batch
+from scratchnet.training.evaluation import (
+    Metric,
+    as_batches,
+    evaluate,
+    loss_value,
+    split_batch,
+)
 
 __all__ = ["NonFiniteError", "fit"]
 
@@ -120,7 +127,17 @@ def fit(
     best = _Best.of(
         columns, monitor, maximize, min_delta, used=restore_best or patience is not None
     )
-    _check(epochs, columns, scheduler, scheduler_per_batch, max_grad_norm, patience)
+    _check(
+        epochs,
+        batches,
+        validation,
+        optimizer,
+        columns,
+        scheduler,
+        scheduler_per_batch,
+        max_grad_norm,
+        patience,
+    )
     path = _check_checkpoint(checkpoint, resume)
 
     run = Run(model, optimizer, scheduler, {"train": batches, "validation": validation}, columns)
@@ -188,7 +205,12 @@ def _train_epoch(
 
         optimizer.zero_grad()
         loss = loss_fn(model(*inputs), target)
-        value, norm = loss.item(), math.nan
+        if not isinstance(loss, Tensor):
+            raise TypeError(
+                f"loss_fn must return a Tensor to differentiate, got {type(loss).__name__}: "
+                "compute it with scratchnet.functional"
+            )
+        value, norm = loss_value(loss), math.nan
         if math.isfinite(value):
             loss.backward()
             if all(p.grad is None for p in params):
@@ -275,22 +297,33 @@ class _Best:
 
 def _check(
     epochs: int,
+    batches: Iterable[Any],
+    validation: Any,
+    optimizer: Optimizer,
     columns: list[str],
     scheduler: LRScheduler | None,
     scheduler_per_batch: bool,
     max_grad_norm: float,
     patience: int | None,
 ) -> None:
-    if epochs < 1:
-        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    if not isinstance(epochs, int | np.integer) or epochs < 1:
+        raise ValueError(f"epochs must be a whole number of at least 1, got {epochs!r}")
     if len(set(columns)) < len(columns):
         raise ValueError("no metric can be called loss: that is the name of the loss")
     if scheduler_per_batch and scheduler is None:
         raise ValueError("scheduler_per_batch needs a scheduler")
     if not max_grad_norm > 0:
         raise ValueError(f"max_grad_norm must be above 0, got {max_grad_norm}")
-    if patience is not None and patience < 1:
-        raise ValueError(f"patience must be at least 1 epoch, got {patience}")
+    if scheduler is not None and scheduler.optimizer is not optimizer:
+        raise ValueError("the scheduler has another optimiser: the rate here would never change")
+    if patience is not None and (not isinstance(patience, int | np.integer) or patience < 1):
+        raise ValueError(f"patience must be at least 1 epoch, got {patience!r}")
+    for what, data in (("train", batches), ("validation", validation)):
+        if epochs > 1 and isinstance(data, Iterator):
+            raise TypeError(
+                f"{what} is an iterator ({type(data).__name__}), which gives its batches in one "
+                f"epoch only, and there are {epochs}: pass a DataLoader"
+            )
 
 
 def _check_checkpoint(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:
@@ -308,7 +341,9 @@ def _check_checkpoint(checkpoint: str | os.PathLike[str] | None, resume: bool) -
 
 
 def _with_bar(batches: Iterable[Any], title: str, progress: bool | None) -> Iterable[Any]:
-    if progress is False or (progress is None and not sys.stderr.isatty()):
+    # stderr is None in a program without a console.
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if progress is False or (progress is None and not is_terminal):
         return batches
     try:
         from tqdm import tqdm
@@ -319,7 +354,7 @@ def _with_bar(batches: Iterable[Any], title: str, progress: bool | None) -> Iter
 
 
 def _say(progress: bool | None, line: str) -> None:
-    if progress is not False:
+    if progress is not False and sys.stderr is not None:
         print(line, file=sys.stderr, flush=True)
 
 

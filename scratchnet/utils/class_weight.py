@@ -45,11 +45,15 @@ def compute_class_weight(
             missing = classes[~np.isin(classes, present)]
             raise ValueError(f"class_weight='balanced': y has no sample of {missing.tolist()}")
         return len(y) / (len(classes) * counts)
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(
+            f"class_weight must be 'balanced', a dictionary or None, got {class_weight!r}"
+        )
     labels = classes.tolist()
     misspelt = [key for key in class_weight if key not in labels]
     weights = np.array([class_weight.get(label, 1.0) for label in labels], dtype=np.float64)
     if misspelt and any(label not in class_weight for label in labels):
         raise ValueError(f"class_weight names {misspelt}, the classes are {labels}")
-    if not weights.min(initial=0) >= 0:
-        raise ValueError(f"class_weight must not be negative: {dict(class_weight)}")
+    if not (np.isfinite(weights).all() and weights.min(initial=0) >= 0):
+        raise ValueError(f"class_weight must be finite and not negative: {dict(class_weight)}")
     return weights

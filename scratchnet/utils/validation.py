@@ -104,11 +104,13 @@ def _check_finite(array: NDArray[Any], input_name: str) -> None:
             if np.isfinite(array.sum()):
                 return
         bad = ~np.isfinite(array)
+    elif array.dtype.kind in "mM":
+        bad = np.isnat(array)
     else:
         return
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
-        found = "NaN or None" if array.dtype.kind == "O" else "NaN"
+        found = {"O": "NaN or None", "f": "NaN"}.get(array.dtype.kind, "NaT")
         if array.dtype.kind == "f" and np.isinf(array[place]):
             found = "infinity"
         where = ", ".join(f"{axis} {i}" for axis, i in zip(("row", "column"), place, strict=False))

@@ -75,8 +75,8 @@ def test_an_epoch_changes_none_of_its_arguments():
 
 
 def test_a_score_that_is_no_number_is_a_mistake():
-    X, one = np.array([[1e300, 1e300]]), np.ones(1)
-    w = np.array([1e300, -1e300])
+    X, one = np.array([[1.0, 1.0]]), np.ones(1)
+    w = np.array([np.inf, -np.inf])
     with np.errstate(over="ignore", invalid="ignore"):
         *_, mistakes, loss = rosenblatt_epoch(w, 0.0, X, one, one, np.arange(1))
     assert mistakes == 1
