@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import BinaryIO
 
 __all__ = ["replacing"]
@@ -24,9 +25,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     if path.exists() and not path.is_file():  # a folder, or a device, which a rename would destroy
         error = IsADirectoryError if path.is_dir() else OSError
         raise error(f"{path} is not a file that can be replaced")
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.part")
     try:
         with open(part, "wb") as file:
+            if path.exists():
+                os.chmod(part, path.stat().st_mode & 0o777)  # a private file stays private
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from collections import defaultdict, namedtuple
 
 import numpy as np
 import pytest
@@ -115,6 +116,14 @@ def test_containers_of_estimators_are_cloned_item_by_item():
     first, second = clone([Inner(alpha=3), Inner(alpha=4)])
     assert (first.alpha, second.alpha) == (3, 4)
     assert clone({"a": Inner(alpha=3)})["a"].alpha == 3
+
+
+def test_a_named_tuple_or_another_kind_of_dict_stays_what_it_is():
+    pair, counts = namedtuple("pair", "a b")(1, 2), defaultdict(int, a=1)
+    assert clone(Inner(alpha=pair)).alpha == pair
+    copy = clone(Inner(alpha=counts)).alpha
+    assert copy == counts
+    assert type(copy) is defaultdict
 
 
 @pytest.mark.parametrize("thing", [Inner, 3, "estimator"])

@@ -1,6 +1,7 @@
 """Files written beside and renamed: the old content or the new, never a part."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -59,3 +60,39 @@ def test_a_failed_rename_leaves_the_old_content_and_no_part(tmp_path, monkeypatc
 def test_a_missing_folder_is_the_systems_error(tmp_path):
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "none" / "name.bin"):
         pass
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    pipe, folder = tmp_path / "pipe", tmp_path / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    for path in (pipe, folder):
+        with pytest.raises(OSError, match="is not a file that can be replaced"), replacing(path):
+            pass
+    assert sorted(os.listdir(tmp_path)) == ["folder", "pipe"]
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_the_permissions_stay_those_of_the_old_file(tmp_path):
+    path = tmp_path / "name.bin"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    with replacing(path) as file:
+        file.write(b"new")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_threads_that_write_the_same_file_leave_the_whole_content_of_one(tmp_path):
+    path = tmp_path / "name.bin"
+
+    def write(i):
+        for _ in range(5):
+            with replacing(path) as file:
+                file.write(bytes([i]) * 10_000)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    content = path.read_bytes()
+    assert (len(content), len(set(content))) == (10_000, 1)

@@ -17,7 +17,15 @@ from scratchnet.data import DataLoader, Dataset
 from scratchnet.functional import cross_entropy
 from scratchnet.nn import Module
 
-__all__ = ["accuracy", "as_batches", "eval_mode", "evaluate", "loss_value", "predict", "split_batch"]
+__all__ = [
+    "accuracy",
+    "as_batches",
+    "eval_mode",
+    "evaluate",
+    "loss_value",
+    "predict",
+    "split_batch",
+]
 
 Array = NDArray[Any]
 Metric = Callable[[Array, Array], float]

@@ -306,8 +306,10 @@ def _check(
     max_grad_norm: float,
     patience: int | None,
 ) -> None:
-    if not isinstance(epochs, int | np.integer) or epochs < 1:
-        raise ValueError(f"epochs must be a whole number of at least 1, got {epochs!r}")
+    if not isinstance(epochs, int | np.integer):
+        raise TypeError(f"epochs must be an integer, got {epochs!r}")
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
     if len(set(columns)) < len(columns):
         raise ValueError("no metric can be called loss: that is the name of the loss")
     if scheduler_per_batch and scheduler is None:
@@ -316,8 +318,8 @@ def _check(
         raise ValueError(f"max_grad_norm must be above 0, got {max_grad_norm}")
     if scheduler is not None and scheduler.optimizer is not optimizer:
         raise ValueError("the scheduler has another optimiser: the rate here would never change")
-    if patience is not None and (not isinstance(patience, int | np.integer) or patience < 1):
-        raise ValueError(f"patience must be at least 1 epoch, got {patience!r}")
+    if patience is not None and patience < 1:
+        raise ValueError(f"patience must be at least 1 epoch, got {patience}")
     for what, data in (("train", batches), ("validation", validation)):
         if epochs > 1 and isinstance(data, Iterator):
             raise TypeError(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scratchnet.random
+from scratchnet import Tensor
 from scratchnet.data import DataLoader, Dataset, Subset, TensorDataset
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=150)
@@ -227,3 +228,34 @@ def test_unequal_lengths_are_an_error_with_both_lengths():
 def test_a_generator_is_no_data_set():
     with pytest.raises(TypeError, match=r"must have a length .* got generator"):
         DataLoader(i for i in range(5))
+
+
+class Frame:
+    """What a DataFrame has of an array, and its index, which picks a column and no row."""
+
+    iloc = None
+
+    def __init__(self, rows):
+        self.rows = np.asarray(rows)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, column):
+        return self.rows[:, column]
+
+
+@pytest.mark.parametrize("kind", [Frame, Tensor])
+def test_tensors_and_frames_in_a_tuple_are_columns_as_arrays_are(kind):
+    x, y = np.arange(12).reshape(4, 3), np.arange(4)
+    loader = DataLoader((kind(x), kind(y)), 4)
+    for found, expected in zip(next(iter(loader)), (x, y), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_the_samples_of_a_frame_are_its_rows():
+    x = np.arange(12).reshape(3, 4)
+    np.testing.assert_array_equal(next(iter(DataLoader(Frame(x), 2))), x[:2])

@@ -162,3 +162,7 @@ def test_a_bunch_survives_copying_and_pickling():
         assert type(twin) is datasets.Bunch
         assert twin.keys() == bunch.keys()
         np.testing.assert_array_equal(twin.data, bunch.data)
+
+
+def test_a_missing_name_beside_keys_that_are_no_strings_is_an_attribute_error():
+    assert not hasattr(datasets.Bunch({1: 2}), "data")

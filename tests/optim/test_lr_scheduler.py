@@ -327,6 +327,12 @@ def test_wrong_settings_are_refused_with_their_values():
         (lambda: s.OneCycleLR(opt, [0.1], 9), ValueError, "max_lr needs .* 2 groups, got 1"),
         (lambda: s.OneCycleLR(optimizer(optim.Adagrad), 0.1, 9), ValueError, "no momentum"),
         (lambda: s.SequentialLR(opt, [s.StepLR(opt, 1)], [3]), ValueError, "0 milestones, got 1"),
+        (lambda: s.SequentialLR(opt, [], []), ValueError, "one schedule or more, got none"),
+        (
+            lambda: s.SequentialLR(opt, [s.StepLR(opt, 1) for _ in range(3)], [5, 2]),
+            ValueError,
+            r"must be in order, got \[5, 2\]",
+        ),
         (
             lambda: s.SequentialLR(optimizer(), [s.StepLR(opt, 1)], []),
             ValueError,

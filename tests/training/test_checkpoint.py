@@ -334,6 +334,7 @@ def put(*keys, value):
         (put("generators", "train loader rng", value={}), "does not fit this run"),
         (put("history", value=[{"loss": 1.0}]), "its history has loss, this run's epoch"),
         (put("history", 0, "loss", value="low"), "holds what is no number"),
+        (put("history", 0, "epoch", value=2), r"its history has the epochs \[2"),
         (put("history", 0, value=3), "does not fit this run"),
     ],
 )

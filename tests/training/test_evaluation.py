@@ -79,5 +79,20 @@ def test_accuracy_is_the_part_of_largest_scores_at_the_label():
 def test_labels_and_scores_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"\(3,\), \(2, 4\)"):
         accuracy(np.zeros(3, int), np.zeros((2, 4)))
+    with pytest.raises(ValueError, match=r"\(3,\), \(3,\)"):
+        accuracy(np.zeros(3, int), np.zeros(3))
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         predict(net(), np.zeros((2, 3), np.float32), 0)
+
+
+def test_accuracy_takes_lists():
+    assert accuracy([0, 1], [[2.0, 1.0], [3.0, 0.0]]) == 0.5
+
+
+def test_outputs_that_are_no_array_are_refused_and_not_stacked():
+    class Twice(nn.Module):
+        def forward(self, x):
+            return x, x
+
+    with pytest.raises(TypeError, match="models with one output, got tuple"):
+        predict(Twice(), np.zeros((4, 3), np.float32))

@@ -345,6 +345,7 @@ def test_arguments_that_make_no_sense_are_refused():
     loader = DataLoader((x, y), 4)
     for options, error, message in [
         ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
+        ({"epochs": 1.5}, TypeError, "epochs must be an integer, got 1.5"),
         ({"source": x}, TypeError, "must be a DataLoader, .* got .*ndarray"),
         ({"source": DataLoader(x, 4)}, TypeError, r"a batch must be a tuple .* got ndarray"),
         ({"source": (x, y[:5])}, ValueError, r"\[40, 5\]"),
@@ -361,6 +362,8 @@ def test_arguments_that_make_no_sense_are_refused():
         ({"patience": 1, "monitor": "grad_norm"}, ValueError, "maximize=True or False"),
         ({"monitor": "loss"}, ValueError, "are for patience and restore_best"),
         ({"resume": True}, ValueError, "resume needs a checkpoint"),
+        ({"source": iter([(x, y)])}, TypeError, "train is an iterator .* and there are 2"),
+        ({"validation": zip([x], [y], strict=True)}, TypeError, "validation is an iterator"),
     ]:
         model = net()
         before = weights(model)
@@ -370,7 +373,47 @@ def test_arguments_that_make_no_sense_are_refused():
             assert_same(weights(model), before)
 
 
+def test_an_iterator_is_taken_for_the_one_epoch_that_it_has():
+    assert len(train(source=iter([data()]), epochs=1)) == 1
+
+
+def test_the_schedule_of_another_optimizer_is_refused():
+    other = lr_scheduler.StepLR(optim.SGD(net().parameters(), lr=0.1), 1)
+    with pytest.raises(ValueError, match="the scheduler has another optimiser"):
+        train(scheduler=other)
+
+
+@pytest.mark.parametrize("loss", [None, 1.0, np.float32(1), np.ones(3)])
+def test_a_loss_that_is_no_tensor_is_refused(loss):
+    with pytest.raises(TypeError, match=f"must return a Tensor .* got {type(loss).__name__}"):
+        train(loss_fn=lambda output, target: loss)
+
+
+def test_a_loss_of_many_numbers_is_refused():
+    def loss_fn(output, target):
+        return functional.cross_entropy(output, target, reduction="none")
+
+    with pytest.raises(TypeError, match=r"must return one number, got Tensor of shape \(32,\)"):
+        train(loss_fn=loss_fn)
+    with pytest.raises(TypeError, match=r"must return one number, got ndarray of shape \(32,\)"):
+        evaluate(net(), data(), loss_fn=loss_fn)
+
+
+def test_a_loss_of_shape_one_is_a_number_in_training_and_in_validation():
+    def loss_fn(output, target):
+        return functional.cross_entropy(output, target).reshape(1)
+
+    history = train(loss_fn=loss_fn, validation=data(seed=1))
+    assert history[0]["val_loss"] > 0
+
+
 # --- what is printed
+
+
+def test_a_program_without_a_console_trains_in_silence(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", None)
+    train(progress=None)
+    assert capsys.readouterr().out == ""
 
 
 def test_one_line_for_each_epoch_and_none_if_silent(capsys):

@@ -128,6 +128,7 @@ def test_a_column_is_flattened_and_says_so_if_asked():
         ([-np.inf, 1], "Input y contains infinity: row 0$"),
         (np.array(["a", None], object), "Input y contains NaN or None: row 1$"),
         (np.array(["a", np.nan], object), "Input y contains NaN or None: row 1$"),
+        (np.array(["2020", "NaT"], "M8[Y]"), "Input y contains NaT: row 1$"),
         ([1j], "Complex data not supported: y"),
     ],
 )
@@ -339,13 +340,21 @@ def test_balanced_classes_weigh_the_same_in_all():
     [
         ("even", "must be 'balanced', a dictionary or None, got 'even'"),
         ({0: 1, 3: 1}, r"class_weight names \[3\], the classes are \[0, 1, 2\]"),
-        ({0: -1}, r"must not be negative: \{0: -1\}"),
+        ({0: -1}, r"must be finite and not negative: \{0: -1\}"),
+        ({0: np.inf}, "must be finite and not negative"),
+        ({0: np.nan}, "must be finite and not negative"),
         ("balanced", r"y has no sample of \[2\]"),
     ],
 )
 def test_class_weights_that_are_refused(class_weight, words):
     with pytest.raises(ValueError, match=words):
         compute_class_weight(class_weight, classes=np.array([0, 1, 2]), y=np.array([0, 1]))
+
+
+@pytest.mark.parametrize("class_weight", [[1, 2, 3], 2.0])
+def test_class_weights_that_are_no_dictionary_are_refused(class_weight):
+    with pytest.raises(TypeError, match="must be 'balanced', a dictionary or None"):
+        compute_class_weight(class_weight, classes=np.array([0, 1]), y=np.array([0, 1]))
 
 
 def test_labels_outside_the_classes_are_refused():

@@ -239,11 +239,15 @@ class SequentialLR(LRScheduler):
         milestones: Sequence[int],
         last_epoch: int = -1,
     ) -> None:
+        if not schedulers:
+            raise ValueError("SequentialLR needs one schedule or more, got none")
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
                 f"{len(schedulers)} schedules need {len(schedulers) - 1} milestones, "
                 f"got {len(milestones)}"
             )
+        if list(milestones) != sorted(milestones):
+            raise ValueError(f"the milestones must be in order, got {list(milestones)}")
         if any(scheduler.optimizer is not optimizer for scheduler in schedulers):
             raise ValueError("the schedules and SequentialLR must have the same optimiser")
         self._schedulers, self._milestones = list(schedulers), list(milestones)
