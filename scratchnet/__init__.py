@@ -5,7 +5,14 @@ Where to read on: `ops` holds the mathematics, each operation beside its gradien
 """
 
 from scratchnet import functional, nn, ops, optim
-from scratchnet.autograd import Tensor, check_pullback, is_grad_enabled, lift, no_grad
+from scratchnet.autograd import (
+    Tensor,
+    check_pullback,
+    enable_grad,
+    is_grad_enabled,
+    lift,
+    no_grad,
+)
 from scratchnet.linear_model import Perceptron
 from scratchnet.random import manual_seed
 
@@ -15,6 +22,7 @@ __all__ = [
     "Perceptron",
     "Tensor",
     "check_pullback",
+    "enable_grad",
     "functional",
     "is_grad_enabled",
     "lift",

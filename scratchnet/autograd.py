@@ -11,8 +11,8 @@ One clock orders everything. Each node takes the next tick, so parents have smal
 was made from them, and walking by falling ticks meets every node after all its uses. A leaf takes a
 tick when an optimiser or `load_state_dict` changes it in place; a leaf that is younger than what was
 made from it has been changed since, the pullbacks may hold values that are gone, and `backward` says
-so. Writing into `.data` yourself is not noticed: call `mark_changed(tensor)`, or a graph that used
-the old values gives wrong gradients.
+so. Writing into `.data` yourself, or into an array that was passed, is not noticed: call
+`mark_changed(tensor)`, or a graph that used the old values gives wrong gradients.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from contextlib import ContextDecorator
 from functools import wraps
 from itertools import count
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +33,21 @@ from scratchnet._array_like import ArrayLike
 from scratchnet.ops._array import Array, Pullback, is_differentiable, resolve_dim
 from scratchnet.ops.shape import flat_shape
 
-__all__ = ["Node", "Tensor", "check_pullback", "is_grad_enabled", "lift", "mark_changed", "no_grad"]
+__all__ = [
+    "Node",
+    "Tensor",
+    "check_pullback",
+    "enable_grad",
+    "is_grad_enabled",
+    "lift",
+    "mark_changed",
+    "no_grad",
+]
 
 _next_tick = count(1).__next__
 _new = object.__new__
 _ARRAY = np.ndarray
+_GENERATOR, _COROUTINE = 0x20, 0x80 | 0x200  # flags of a function's code
 
 
 class _Mode(threading.local):
@@ -47,7 +57,35 @@ class _Mode(threading.local):
 _mode = _Mode()
 
 
-class no_grad(ContextDecorator):
+class _SetRecording(ContextDecorator):
+    """Set, within the context and in this thread, whether operations are recorded."""
+
+    recording: bool
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def __call__(self, function: Any) -> Any:
+        code = getattr(function, "__code__", None)
+        if code is not None and code.co_flags & (_GENERATOR | _COROUTINE):
+            raise TypeError(
+                f"{type(self).__name__} as a decorator would end before {function.__name__} runs: "
+                "use it as a context inside the generator"
+            )
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> _SetRecording:
+        return type(self)()  # a decorated function may run in several threads at once
+
+    def __enter__(self) -> None:
+        self._before.append(_mode.recording)
+        _mode.recording = self.recording
+
+    def __exit__(self, *exc: object) -> None:
+        _mode.recording = self._before.pop()
+
+
+class no_grad(_SetRecording):
     """Within this context, in this thread, nothing is recorded. Also a decorator of functions.
 
     >>> x = Tensor([1.0], requires_grad=True)
@@ -57,18 +95,13 @@ class no_grad(ContextDecorator):
     False
     """
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []
+    recording = False
 
-    def _recreate_cm(self) -> no_grad:
-        return no_grad()  # a decorated function may run in several threads at once
 
-    def __enter__(self) -> None:
-        self._before.append(_mode.recording)
-        _mode.recording = False
+class enable_grad(_SetRecording):
+    """Within this context operations are recorded again, inside a `no_grad`. Also a decorator."""
 
-    def __exit__(self, *exc: object) -> None:
-        _mode.recording = self._before.pop()
+    recording = True
 
 
 def is_grad_enabled() -> bool:
@@ -76,16 +109,21 @@ def is_grad_enabled() -> bool:
     return _mode.recording
 
 
+# Where a gradient goes: to the node of an operation, or to a leaf. An input that needs none is None
+# (an array) or its Tensor's `_changed`, since the pullback may hold its values nevertheless.
+Parent: TypeAlias = "Node | Tensor | list[int] | None"
+
+
 class Node:
     """What a recorded operation leaves on the tape: its pullback, and where the gradients go."""
 
-    __slots__ = ("_tick", "parents", "pullback", "retained")
+    __slots__ = ("parents", "pullback", "retained", "tick")
 
-    def __init__(self, pullback: Pullback, parents: Sequence[Node | Tensor | None]) -> None:
+    def __init__(self, pullback: Pullback, parents: Sequence[Parent]) -> None:
         self.pullback = pullback
-        self.parents = parents  # one for each gradient of the pullback; None: nobody needs it
+        self.parents = parents  # one for each gradient that the pullback returns
         self.retained: Tensor | None = None  # the Tensor whose .grad is to be kept as well
-        self._tick = _next_tick()
+        self.tick = _next_tick()
 
 
 def lift(
@@ -106,7 +144,7 @@ def lift(
     @wraps(op)
     def call(*args: Any, **kwargs: Any) -> Any:
         arrays: list[Any] = []
-        parents: list[Node | Tensor | None] = []  # one for each gradient that the pullback returns
+        parents: list[Parent] = []  # one for each gradient that the pullback returns
         found = recorded = False
         for value in args:
             if isinstance(value, Tensor):  # _unwrap, written out: this runs for every operation
@@ -116,48 +154,62 @@ def lift(
                         recorded = True
                         parents.append(value._node or value)
                     elif value.data.dtype.kind == "f":
-                        parents.append(None)
+                        parents.append(value._changed)
                 arrays.append(value.data)
             else:
-                array = _unwrap(value, None if len(arrays) in constants else parents)
-                found = found or array is not value
+                is_tensor, array = _unwrap(value, len(arrays) in constants, parents)
+                found = found or is_tensor
                 arrays.append(array)
         if kwargs:
+            if "input" in kwargs and "input" not in names:  # torch's name of the first argument
+                kwargs[names[0]] = kwargs.pop("input")
             for position, name in enumerate(names):  # in the order in which gradients come
                 if name in kwargs:
-                    value = kwargs[name]
-                    kwargs[name] = _unwrap(value, None if position in constants else parents)
-                    found = found or kwargs[name] is not value
+                    is_constant = position in constants
+                    is_tensor, kwargs[name] = _unwrap(kwargs[name], is_constant, parents)
+                    found = found or is_tensor
         if not found:
             return op(*arrays, **kwargs)[0]
-        recorded = recorded or any(parent is not None for parent in parents)
-        recorded = recorded and _mode.recording
+        recorded = (recorded or any(map(_is_needed, parents))) and _mode.recording
         if takes_needs:  # a frozen weight costs no product: the operation skips what is not needed
-            kwargs["needs"] = tuple([recorded and parent is not None for parent in parents])
+            kwargs["needs"] = tuple([recorded and _is_needed(parent) for parent in parents])
         out, pullback = op(*arrays, **kwargs)
         if type(out) is tuple:
-            return _wrap_outputs(out, Node(pullback, parents) if recorded else None)
+            return _wrap_outputs(out, pullback, parents, recorded)
         return _wrap(out, Node(pullback, parents) if recorded else None)
 
     return call
 
 
-def _unwrap(value: Any, parents: list[Node | Tensor | None] | None) -> Any:
-    """Return the array of a Tensor, the arrays of a sequence of Tensors, or the value itself.
+def _unwrap(
+    value: Any,
+    is_constant: bool,
+    parents: list[Parent],
+) -> tuple[bool, Any]:
+    """Return whether the value is or holds a Tensor, and what the operation is given in its place.
 
-    For each differentiable one a parent is appended: None if it needs no gradient.
+    That is the array of a Tensor, the arrays of a sequence, a Python number for NumPy's. For each
+    differentiable one a parent is appended.
     """
     if isinstance(value, Tensor):
-        if parents is not None and value.data.dtype.kind == "f":
-            parents.append((value._node or value) if value.requires_grad else None)
-        return value.data
+        if not is_constant and value.data.dtype.kind == "f":
+            parents.append((value._node or value) if value.requires_grad else value._changed)
+        return True, value.data
     if isinstance(value, list | tuple):
-        arrays = [_unwrap(v, parents) for v in value]
-        same = all(a is v for a, v in zip(arrays, value, strict=True))
-        return value if same else type(value)(arrays)
-    if parents is not None and is_differentiable(value):
+        parts = [_unwrap(v, is_constant, parents) for v in value]
+        if not any(is_tensor for is_tensor, _ in parts):
+            return False, value
+        arrays = [array for _, array in parts]
+        named = hasattr(value, "_fields")  # a named tuple
+        return True, type(value)(*arrays) if named else type(value)(arrays)
+    if isinstance(value, np.generic):
+        return (
+            False,
+            value.item(),
+        )  # a number, as in `x * np.float64(2)`: constant, and not widening
+    if not is_constant and is_differentiable(value):
         parents.append(None)
-    return value
+    return False, value
 
 
 def _wrap(data: Any, node: Node | None = None) -> Tensor:
@@ -169,38 +221,52 @@ def _wrap(data: Any, node: Node | None = None) -> Tensor:
     tensor.data = data = data if type(data) is _ARRAY else np.asarray(data)
     tensor.grad = None
     if node is None or data.dtype.kind != "f":
-        tensor.requires_grad, tensor._node, tensor._tick = False, None, 0
+        tensor.requires_grad, tensor._node, tensor._changed = False, None, [0]
     else:
         tensor.requires_grad, tensor._node = True, node
     return tensor
 
 
-def _wrap_outputs(outputs: tuple[Array, ...], node: Node | None) -> tuple[Tensor, ...]:
+def _wrap_outputs(
+    outputs: tuple[Array, ...],
+    pullback: Pullback,
+    parents: Sequence[Parent],
+    recorded: bool,
+) -> tuple[Tensor, ...]:
     """Return a Tensor for each of several outputs of one operation.
 
-    Each has a node of its own that hands its gradient to the operation's node as one entry of a
-    tuple; `_sum` merges the tuples that come from several outputs.
+    Each has a node of its own that hands its gradient to the operation's node, which gathers them
+    in a dictionary: {which output: its gradient}. The pullback is given None for the others.
     """
-    if node is None:
+    if not recorded:
         return tuple(map(_wrap, outputs))
     n = len(outputs)
-    return tuple(_wrap(out, Node(_as_entry(i, n), (node,))) for i, out in enumerate(outputs))
+
+    def of_all(gathered: dict[int, Array]) -> tuple[Any, ...]:
+        return pullback(tuple(gathered.get(i) for i in range(n)))
+
+    node = Node(of_all, parents)
+    return tuple(_wrap(out, Node(_as_entry(i), (node,))) for i, out in enumerate(outputs))
 
 
-def _as_entry(i: int, n: int) -> Pullback:
-    return lambda dy: ((*[None] * i, dy, *[None] * (n - 1 - i)),)
+def _as_entry(i: int) -> Pullback:
+    return lambda dy: ({i: dy},)
 
 
-def _sum(a: Any, b: Any) -> Any:
-    """Return the sum of two gradients; None is zero, tuples are summed by entry.
+def _is_needed(parent: Parent) -> bool:
+    return parent is not None and type(parent) is not list
 
-    Two arrays are summed in a new one. A tuple may keep arrays that it was given.
-    """
-    if a is None or b is None:
-        return b if a is None else a
-    if type(a) is tuple:
-        return tuple(map(_sum, a, b))
-    return np.asarray(a + b)
+
+def _require_unchanged(leaf: Tensor | list[int], node: Node) -> None:
+    """Raise if an optimiser has written into an input since the node was recorded."""
+    changed = leaf._changed if isinstance(leaf, Tensor) else leaf
+    if changed[0] > node.tick:
+        which = f" of shape {leaf.shape}" if isinstance(leaf, Tensor) else ""
+        name = node.pullback.__qualname__.partition(".")[0]
+        raise RuntimeError(
+            f"a Tensor{which} has been changed in place since it was used in {name}: "
+            "call backward before the optimiser's step"
+        )
 
 
 def _reflected(operator: Callable[..., Any]) -> Callable[..., Any]:
@@ -235,19 +301,21 @@ class Tensor(ArrayLike):
     Operators and methods follow torch. A Tensor is not changed in place by operators.
     """
 
-    __slots__ = ("__weakref__", "_node", "_tick", "data", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "_changed", "_node", "data", "grad", "requires_grad")
     __array_ufunc__ = None  # array + Tensor is handed to Tensor.__radd__
 
     data: Array
     grad: Array | None
     requires_grad: bool
     _node: Node | None  # of the operation that made it; a leaf has none
-    _tick: int  # of a leaf: when it was last changed in place
+    _changed: list[int]  # of a leaf: the tick of its last change in place; detach() shares it
 
     def __init__(self, data: npt.ArrayLike, requires_grad: bool = False) -> None:
         array = np.asarray(data.data if isinstance(data, Tensor) else data)
         if array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic | Tensor):
             array = array.astype(np.float32)
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
         if array.dtype.kind not in "biuf":
             raise TypeError(
                 f"a Tensor holds real numbers, got dtype {array.dtype}, shape {array.shape}"
@@ -257,7 +325,7 @@ class Tensor(ArrayLike):
                 f"only floating Tensors can require a gradient, got dtype {array.dtype}"
             )
         self.data, self.grad, self.requires_grad = array, None, requires_grad
-        self._node, self._tick = None, 0
+        self._node, self._changed = None, [0]
 
     # --- the backward pass
 
@@ -292,11 +360,8 @@ class Tensor(ArrayLike):
                 retained.append((node.retained, dy))
             parents = node.parents
             for parent in parents:
-                if parent is not None and parent._tick > node._tick:
-                    raise RuntimeError(
-                        f"a Tensor of shape {getattr(parent, 'shape', None)} has been changed in place "
-                        "since it was used: call backward before the optimiser's step"
-                    )
+                if parent is not None and not isinstance(parent, Node):
+                    _require_unchanged(parent, node)
             found = node.pullback(dy)
             if len(found) != len(parents):
                 raise RuntimeError(
@@ -304,25 +369,27 @@ class Tensor(ArrayLike):
                     f"{len(parents)} arrays"
                 )
             for parent, dx in zip(parents, found, strict=True):
-                if dx is None or parent is None:
+                if dx is None or parent is None or isinstance(parent, list):
                     continue
                 if parent not in gradients:
                     gradients[parent] = dx
-                elif parent in ours and type(dx) is not tuple:
+                elif type(dx) is dict:
+                    gradients[parent].update(dx)
+                elif parent in ours:
                     gradients[parent] += dx
                 else:
-                    gradients[parent] = _sum(gradients[parent], dx)
+                    gradients[parent] = np.asarray(gradients[parent] + dx)
                     ours.add(parent)
             if not retain_graph:
                 node.pullback, node.parents = _freed, ()
         for leaf, dx in gradients.items():
-            if isinstance(leaf, Tensor):
+            if isinstance(leaf, Tensor) and leaf.requires_grad:
                 leaf._add_grad(dx if leaf in ours else np.array(dx))
         for tensor, dy in retained:
             tensor._add_grad(np.array(dy))
 
     def _add_grad(self, gradient: Array) -> None:
-        self.grad = gradient if self.grad is None else self.grad + gradient
+        self.grad = gradient if self.grad is None else np.asarray(self.grad + gradient)
 
     def _seed(self, gradient: npt.ArrayLike | None) -> Array:
         if gradient is None:
@@ -344,7 +411,7 @@ class Tensor(ArrayLike):
                 if type(parent) is Node and parent not in seen:
                     seen.add(parent)
                     nodes.append(parent)
-        nodes.sort(key=attrgetter("_tick"))
+        nodes.sort(key=attrgetter("tick"))
         return nodes
 
     def retain_grad(self) -> None:
@@ -361,7 +428,10 @@ class Tensor(ArrayLike):
 
     def detach(self) -> Tensor:
         """Return a Tensor around the same array that is cut off from what it was made from."""
-        return _wrap(self.data)
+        tensor = _wrap(self.data)
+        if self._node is None:
+            tensor._changed = self._changed
+        return tensor
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set whether `backward` is to leave a gradient here, and return this Tensor."""
@@ -481,7 +551,7 @@ def mark_changed(tensor: Tensor) -> None:
     """
     if not tensor.is_leaf:
         raise RuntimeError("the array of a recorded Tensor must not be changed in place")
-    tensor._tick = _next_tick()
+    tensor._changed[0] = _next_tick()
 
 
 from scratchnet._check_pullback import check_pullback  # noqa: E402 - it stands on its own

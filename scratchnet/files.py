@@ -21,7 +21,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     that was written is removed. The bytes are on the disk before the rename, so the same holds when
     the machine fails. What is no file (a folder, `/dev/null`) is not replaced: OSError.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # of a symbolic link, the file that it points to
     if path.exists() and not path.is_file():  # a folder, or a device, which a rename would destroy
         error = IsADirectoryError if path.is_dir() else OSError
         raise error(f"{path} is not a file that can be replaced")

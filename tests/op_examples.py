@@ -276,7 +276,6 @@ FREES_ITS_INPUTS = {
     "concatenate",
     "cross_entropy",
     "dropout",
-    "elu",
     "exp",
     "getitem",
     "huber_loss",

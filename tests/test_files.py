@@ -96,3 +96,13 @@ def test_threads_that_write_the_same_file_leave_the_whole_content_of_one(tmp_pat
         list(pool.map(write, range(4)))
     content = path.read_bytes()
     assert (len(content), len(set(content))) == (10_000, 1)
+
+
+def test_a_symbolic_link_stays_and_its_target_is_replaced(tmp_path):
+    target, link = tmp_path / "run3", tmp_path / "latest"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    with replacing(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"

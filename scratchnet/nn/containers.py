@@ -17,15 +17,15 @@ class _Numbered(Module):
         self.extend(modules)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self.children())
+        return sum(1 for _ in self._slots())
 
     def __iter__(self) -> Iterator[Module]:
-        return self.children()
+        return (module for _, module in self._slots())
 
     def __getitem__(self, index: int | slice) -> Any:
         """Return a module; for a slice a container of the same kind that shares its modules."""
         if isinstance(index, slice):
-            return self._of(dict(list(self.named_children())[index]))
+            return self._of(dict(list(self._slots())[index]))
         return getattr(self, self._name(index))
 
     def _of(self, modules: dict[str, Module]) -> Module:
@@ -58,12 +58,12 @@ class _Numbered(Module):
         return self
 
     def _renumber(self, modules: list[Module]) -> None:
-        for name, _ in list(self.named_children()):
+        for name, _ in list(self._slots()):
             delattr(self, name)
         self.extend(modules)
 
     def _name(self, index: int) -> str:
-        names = [name for name, _ in self.named_children()]
+        names = [name for name, _ in self._slots()]
         if not -len(names) <= index < len(names):
             raise IndexError(
                 f"index {index} is out of range for a {type(self).__name__} of {len(names)} modules"

@@ -65,16 +65,19 @@ class Module:
     training: bool = True
     forward: Callable[..., Any] = _forward_undefined
     _persistent: Mapping[str, bool] = MappingProxyType({})  # for each buffer: is it saved?
+    _may_be_missing: tuple[
+        str, ...
+    ] = ()  # buffers that a state dict may lack, and then stay as they are
 
     def __init__(self) -> None:
         """Do nothing: a subclass may call it, as torch demands, or leave it out."""
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        if holds_tensor(inputs) or (options and holds_tensor(options)):
-            return self.forward(*inputs, **options)
-        inputs = convert(np.ndarray, Tensor, inputs)
-        options = convert(np.ndarray, Tensor, options)
-        if self.training and is_grad_enabled():
+        given = holds_tensor(inputs) or (options and holds_tensor(options))
+        if any(type(x) is not Tensor for x in inputs) or options:
+            inputs = convert(np.ndarray, Tensor, inputs)
+            options = convert(np.ndarray, Tensor, options)
+        if given or (self.training and is_grad_enabled()):
             return self.forward(*inputs, **options)
         with no_grad():
             return convert(Tensor, lambda tensor: tensor.data, self.forward(*inputs, **options))
@@ -132,7 +135,15 @@ class Module:
     # --- finding what is inside
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the modules that are attributes of this one, with their names."""
+        """Yield the modules that are attributes of this one, each once, with their names."""
+        seen: set[Module] = set()
+        for name, child in self._slots():
+            if child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def _slots(self) -> Iterator[tuple[str, Module]]:
+        """Yield the modules that are attributes of this one, a shared one under each of its names."""
         return ((name, m) for name, m in vars(self).items() if isinstance(m, Module))
 
     def children(self) -> Iterator[Module]:
@@ -152,7 +163,7 @@ class Module:
     def _walk(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Yield all modules under every name they have, so a shared one more than once."""
         yield prefix, self
-        for name, child in self.named_children():
+        for name, child in self._slots():
             yield from child._walk(_dotted(prefix, name))
 
     def _own(self) -> Iterator[tuple[str, Any]]:
@@ -284,7 +295,10 @@ class Module:
         if not isinstance(state, Mapping):
             raise TypeError(f"load_state_dict takes a mapping of names, got {type(state).__name__}")
         entries, own = self._state(), self.state_dict()
-        missing = [key for key in own if key not in state]
+        may_be_missing = {
+            _dotted(path, name) for path, m in self._walk() for name in m._may_be_missing
+        }
+        missing = [key for key in own if key not in state and key not in may_be_missing]
         unexpected = [key for key in state if key not in own]
         arrays = {key: _array_of(state[key]) for key in own if key in state}
         wrong = [
@@ -295,6 +309,8 @@ class Module:
         problems = [("missing", missing), ("unexpected", unexpected)] if strict else []
         lines = [f"{what}: {', '.join(map(str, keys))}" for what, keys in problems if keys]
         lines += [f"misshapen: {'; '.join(wrong)}"] if wrong else []
+        fixed = [key for key in arrays if not own[key].flags.writeable]
+        lines += [f"read-only in this module: {', '.join(fixed)}"] if fixed else []
         if lines:
             raise ValueError("\n  ".join([f"{type(self).__name__}.load_state_dict:", *lines]))
         for key, array in arrays.items():
@@ -311,9 +327,7 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        inner = [
-            f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()
-        ]
+        inner = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self._slots()]
         if not inner:
             return f"{type(self).__name__}({self.extra_repr()})"
         lines = "".join(f"\n  {line}" for line in [*filter(None, [self.extra_repr()]), *inner])

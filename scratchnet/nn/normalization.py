@@ -29,6 +29,7 @@ class _BatchNorm(Module):
     """
 
     dims: tuple[int, ...]
+    _may_be_missing = ("num_batches_tracked",)  # weights saved by early releases of torch lack it
     weight: Parameter | None
     bias: Parameter | None
     running_mean: npt.NDArray[Any] | None

@@ -20,12 +20,12 @@ def relu(x: Array) -> tuple[Array, Pullback]:
     """Rectifier: negative entries become 0; NaN stays NaN.
 
     y = max(x, 0)
-    ∂L/∂x = dy · [x > 0]   (0 at x = 0)
+    ∂L/∂x = dy · [x > 0]   (0 at x = 0, dy at NaN)
     """
     y = np.maximum(x, 0)  # integers stay integers, as in torch
 
     def pullback(dy: Array) -> tuple[Array]:
-        return (masked(dy, y > 0),)
+        return (masked(dy, ~(y <= 0)),)
 
     return y, pullback
 
@@ -49,16 +49,15 @@ def elu(x: Array, alpha: float = 1.0) -> tuple[Array, Pullback]:
     """Exponential linear unit: bends smoothly to −α on the negative side.
 
     y = x where x > 0, else α (eˣ − 1)
-    ∂L/∂x = dy where x > 0, else dy · (y + α)
+    ∂L/∂x = dy where x > 0, else dy · α eˣ   (y + α, but that would cancel far out)
     """
     x, alpha = as_float(x), float(alpha)
     positive = x > 0
-    y = np.where(positive, x, alpha * np.expm1(np.minimum(x, 0)))
 
     def pullback(dy: Array) -> tuple[Array]:
-        return (dy * np.where(positive, 1.0, y + alpha).astype(y.dtype, copy=False),)
+        return (np.where(positive, dy, dy * (alpha * np.exp(np.minimum(x, 0)))),)
 
-    return y, pullback
+    return np.where(positive, x, alpha * np.expm1(np.minimum(x, 0))), pullback
 
 
 def tanh(x: Array) -> tuple[Array, Pullback]:

@@ -41,7 +41,7 @@ def sum(x: Array, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Pullba
     def pullback(dy: Array) -> tuple[Array]:
         return (np.broadcast_to(spread(dy), shape).astype(dtype, copy=False),)
 
-    counts = np.int64 if dtype.kind in "bui" else dtype  # NumPy would sum uint8 as uint64
+    counts = dtype if dtype.kind == "f" or dtype == np.uint64 else np.int64  # torch sums uint8 so
     return x.sum(axis=dims, keepdims=keepdim, dtype=counts), pullback
 
 

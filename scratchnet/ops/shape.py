@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def concatenate(tensors: Sequence[Array], dim: int = 0) -> tuple[Array, Pullback
     ∂L/∂xᵢ = the part of dy that xᵢ fills
     """
     arrays = [np.asarray(x) for x in tensors]
-    _require_arrays("concatenate", arrays)
+    _require_arrays("concatenate", tensors, arrays)
     if arrays[0].ndim == 0:
         raise ValueError("concatenate takes arrays with an axis, got a number: stack makes one")
     axis = resolve_dim(dim, arrays[0].ndim)
@@ -145,7 +146,7 @@ def stack(tensors: Sequence[Array], dim: int = 0) -> tuple[Array, Pullback]:
     ∂L/∂xᵢ = dy[…, i, …]
     """
     arrays = [np.asarray(x) for x in tensors]
-    _require_arrays("stack", arrays)
+    _require_arrays("stack", tensors, arrays)
     axis = resolve_dim(dim, arrays[0].ndim + 1)
     if len({x.shape for x in arrays}) > 1:
         shapes = ", ".join(str(x.shape) for x in arrays)
@@ -158,7 +159,11 @@ def stack(tensors: Sequence[Array], dim: int = 0) -> tuple[Array, Pullback]:
     return np.stack(arrays, axis=axis, dtype=_common_dtype(arrays)), pullback
 
 
-def _require_arrays(name: str, arrays: list[Array]) -> None:
+def _require_arrays(name: str, tensors: Sequence[Array], arrays: list[Array]) -> None:
+    if isinstance(tensors, np.ndarray):
+        raise TypeError(
+            f"{name} takes a sequence of arrays, got one array of shape {tensors.shape}"
+        )
     if not arrays:
         raise ValueError(f"{name} takes at least one array, got none")
 
@@ -185,7 +190,7 @@ def split(
             raise ValueError(f"split: a part needs a size of at least 1, got {size}")
         sizes = [min(size, length - i) for i in range(0, length, size)] or [0]
     else:
-        sizes = [int(n) for n in split_size_or_sections]
+        sizes = [index(n) for n in split_size_or_sections]
     if x.ndim == 0 or sum(sizes) != length or min(sizes, default=-1) < 0:
         raise ValueError(
             f"split: sections {sizes} do not add up to the length of dim {dim}: x {x.shape}"
@@ -233,7 +238,7 @@ def pad(
 
     A negative width crops.
     """
-    widths = [int(n) for n in pad]
+    widths = [index(n) for n in pad]
     if len(widths) % 2 or len(widths) > 2 * x.ndim:
         raise ValueError(
             f"pad takes a pair for each of the last axes, got {tuple(pad)} for x {x.shape}"

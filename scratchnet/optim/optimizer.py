@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchnet.autograd import Tensor, mark_changed
+from scratchnet.autograd import Tensor, enable_grad, mark_changed
 
 __all__ = ["Optimizer", "Params", "decayed", "in_blocks", "require_not_negative", "zeros_once"]
 
@@ -73,16 +73,19 @@ class Optimizer:
 
         closure: a function that computes the loss anew and its gradients, called first.
         """
-        loss = None if closure is None else closure()
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    if p.grad.shape != p.shape:
-                        raise ValueError(
-                            f"a parameter {p.shape} has a gradient of another shape {p.grad.shape}"
-                        )
-                    mark_changed(p)
-                    self._update(p, self.state[p], group)
+        loss = None
+        if closure is not None:
+            with enable_grad():  # the step may stand under no_grad
+                loss = closure()
+        moved = [(p, g) for g in self.param_groups for p in g["params"] if p.grad is not None]
+        for p, _ in moved:  # all of them, before the first is changed
+            if p.grad.shape != p.shape:
+                raise ValueError(
+                    f"a parameter {p.shape} has a gradient of another shape {p.grad.shape}"
+                )
+        for p, group in moved:
+            mark_changed(p)
+            self._update(p, self.state[p], group)
         self._stepped = True
         return loss
 
@@ -167,7 +170,7 @@ class Optimizer:
             if missing:
                 raise ValueError(f"the state of parameter {i} lacks {', '.join(missing)}")
             p = index[int(i)]
-            state[p] = {name: _restored(name, value, p) for name, value in entries.items()}
+            state[p] = {n: _restored(n, v, p) for n, v in entries.items() if v is not None}
         self.param_groups, self.state = groups, state
 
     def __repr__(self) -> str:

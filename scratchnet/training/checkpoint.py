@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchnet.autograd import Tensor
 from scratchnet.files import replacing
 from scratchnet.nn import Module
 from scratchnet.optim import Optimizer
@@ -35,8 +36,37 @@ __all__ = ["Run", "load_checkpoint", "read_state", "save_checkpoint", "write_sta
 Array = NDArray[Any]
 Row = dict[str, float]
 
+_LONGEST = 1000  # entries of a list in which generators are looked for
 _FORMAT = "scratchnet checkpoint 1"
 _ARRAY = "__array__"  # {_ARRAY: name} stands for an array in the JSON
+
+
+def _generators_in(
+    owner: Any, place: str, seen: set[int]
+) -> Iterator[tuple[str, np.random.Generator]]:
+    """Yield the generators among the attributes of an object, and of what it holds, each once.
+
+    A loader holds a data set, which may hold another one; modules are owners of their own.
+    """
+    if isinstance(owner, list | tuple) and len(owner) > _LONGEST:  # samples, not parts
+        parts = []
+    elif isinstance(owner, list | tuple):
+        parts = [(str(i), value) for i, value in enumerate(owner)]
+    elif isinstance(owner, dict):
+        parts = [(str(key), value) for key, value in owner.items()]
+    else:
+        parts = list(getattr(owner, "__dict__", {}).items())
+    for name, value in parts:
+        if id(value) in seen or isinstance(value, np.ndarray | Tensor | Module | str | type):
+            continue
+        if isinstance(value, np.random.Generator):
+            seen.add(id(value))
+            yield f"{place} {name}", value
+        elif isinstance(value, list | tuple | dict) or (
+            hasattr(value, "__dict__") and not callable(value)
+        ):
+            seen.add(id(value))
+            yield from _generators_in(value, f"{place} {name}", seen)
 
 
 @dataclass
@@ -56,10 +86,9 @@ class Run:
         """Yield the generators that loaders and layers have of their own, by where they are."""
         owners = {f"{name} loader": loader for name, loader in self.loaders.items()}
         owners |= {f"model {name}".strip(): module for name, module in self.model.named_modules()}
+        seen: set[int] = set()
         for place, owner in owners.items():
-            for name, value in getattr(owner, "__dict__", {}).items():
-                if isinstance(value, np.random.Generator):
-                    yield f"{place} {name}", value
+            yield from _generators_in(owner, place, seen)
 
     def state_dict(self) -> dict[str, Any]:
         own = {place: rng.bit_generator.state for place, rng in self.generators()}

@@ -98,7 +98,8 @@ def loss_value(loss: Any) -> float:
 def accuracy(y_true: Array, logits: Array) -> float:
     """Return the part of the samples whose largest score is that of their label, from 0 to 1.
 
-    y_true: labels (N, …) · logits: (N, K, …). Of equal scores the first counts. No samples: NaN.
+    y_true: labels (N, …) · logits: (N, K, …). Of equal scores the first counts; where
+    a score is NaN, none does. No samples: NaN.
 
     >>> accuracy(np.array([0, 1]), np.array([[2.0, 1.0], [3.0, 0.0]]))
     0.5
@@ -108,7 +109,9 @@ def accuracy(y_true: Array, logits: Array) -> float:
         raise ValueError(
             f"labels (N, …) and scores (N, K, …) do not fit: {y_true.shape}, {logits.shape}"
         )
-    return float(np.mean(logits.argmax(axis=1) == y_true)) if y_true.size else float("nan")
+    if not y_true.size:
+        return float("nan")
+    return float(np.mean((logits.argmax(axis=1) == y_true) & ~np.isnan(logits).any(axis=1)))
 
 
 @contextmanager

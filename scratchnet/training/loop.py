@@ -334,7 +334,7 @@ def _check_checkpoint(checkpoint: str | os.PathLike[str] | None, resume: bool) -
         if resume:
             raise ValueError("resume needs a checkpoint to go on from")
         return None
-    path = Path(checkpoint)
+    path = Path(os.path.realpath(checkpoint))  # a symbolic link stays, its target is written
     if not path.parent.is_dir():
         raise FileNotFoundError(f"checkpoint {path}: there is no folder {path.parent}")
     if path.is_dir() or not os.access(path.parent, os.W_OK):

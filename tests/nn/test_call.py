@@ -129,3 +129,22 @@ def test_two_arrays_in_training_mode_give_a_loss_with_an_item():
     assert isinstance(loss, Tensor)
     assert loss.item() == 5.0
     assert nn.MSELoss().eval()(np.array([1.0, 3.0]), np.array([0.0, 0.0])).item() == 5.0
+
+
+def test_arrays_beside_tensors_become_tensors_too():
+    class Sum(nn.Module):
+        def forward(self, x, h):
+            return x.relu() + h
+
+    y = Sum()(np.ones(2, np.float32), Tensor([1.0, 1.0]))
+    assert isinstance(y, Tensor)
+    np.testing.assert_array_equal(y.data, [2.0, 2.0])
+
+
+def test_a_shared_module_is_a_child_once_and_runs_twice():
+    layer = nn.Linear(2, 2)
+    net, met = nn.Sequential(layer, nn.ReLU(), layer), []
+    assert len(list(net.children())) == 2
+    assert len(net) == len(list(net)) == 3
+    net.apply(met.append)
+    assert met == [layer, net[1], net]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from compare import normal
 
+import scratchnet
 from scratchnet import Tensor, functional, nn, optim
 
 ALL = [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad]
@@ -368,3 +369,26 @@ def test_model_and_optimizer_copied_or_pickled_together_belong_together():
         steps(its, 2, seed=5)
         np.testing.assert_array_equal(other.weight.data, reference[0].weight.data)
         assert (other.weight.data != model.weight.data).all()
+
+
+def test_a_closure_records_even_if_the_step_stands_under_no_grad():
+    p = parameter(1.0)
+    optimizer = optim.SGD([p], lr=0.1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    with scratchnet.no_grad():
+        assert optimizer.step(closure).item() == 1.0
+    np.testing.assert_allclose(p.data, [0.8], rtol=1e-15)  # one rounding
+
+
+def test_no_parameter_is_changed_if_one_gradient_does_not_fit():
+    first, second = parameter(1.0), parameter(2.0)
+    first.grad, second.grad = np.ones(1), np.ones(2)
+    with pytest.raises(ValueError, match="another shape"):
+        optim.SGD([first, second], lr=0.1).step()
+    assert first.data == 1.0

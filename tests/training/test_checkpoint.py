@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import scratchnet
 from scratchnet import functional, nn, optim
-from scratchnet.data import DataLoader
+from scratchnet.data import DataLoader, Dataset
 from scratchnet.optim import lr_scheduler
 from scratchnet.random import get_rng_state
 from scratchnet.training import NonFiniteError, fit
@@ -381,3 +381,41 @@ def test_what_a_checkpoint_cannot_hold_is_refused(tmp_path):
     with pytest.raises(TypeError, match="not JSON serializable"):
         write_state(tmp_path / "s.npz", {"b": print})
     assert os.listdir(tmp_path) == []
+
+
+def test_generators_inside_a_data_set_and_a_wrapped_loader_are_resumed(tmp_path):
+    class Noisy(Dataset):
+        def __init__(self):
+            self.rng = np.random.default_rng(1)
+
+        def __len__(self):
+            return len(X)
+
+        def __getitem__(self, i):
+            return X[i] + self.rng.normal(size=3).astype(np.float32), Y[i]
+
+    class Wrapped:
+        def __init__(self):
+            self.inner = DataLoader(Noisy(), 8, shuffle=True, rng=3)
+
+        def __iter__(self):
+            return iter(self.inner)
+
+    def run(path, *epochs):
+        for n in epochs:
+            scratchnet.manual_seed(0)
+            model = nn.Linear(3, 2)
+            optimizer = optim.SGD(model.parameters(), lr=0.1)
+            fit(
+                model,
+                Wrapped(),
+                epochs=n,
+                optimizer=optimizer,
+                checkpoint=path,
+                resume=True,
+                progress=False,
+            )
+        return model.weight.data
+
+    whole, stopped = run(tmp_path / "a.npz", 4), run(tmp_path / "b.npz", 2, 4)
+    np.testing.assert_array_equal(whole, stopped)

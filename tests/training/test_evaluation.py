@@ -96,3 +96,7 @@ def test_outputs_that_are_no_array_are_refused_and_not_stacked():
 
     with pytest.raises(TypeError, match="models with one output, got tuple"):
         predict(Twice(), np.zeros((4, 3), np.float32))
+
+
+def test_a_score_that_is_nan_counts_as_wrong():
+    assert accuracy([0, 1], np.array([[np.nan, 0.0], [0.0, 1.0]])) == 0.5
