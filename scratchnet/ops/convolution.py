@@ -64,7 +64,7 @@ def conv2d(
     y_shape = (x_shape[0], *w.shape[:2], prod(window.out))  # (N, G, F/G, L)
 
     y = np.empty(y_shape, x.dtype)
-    blocks, buffer = _blocks_and_buffer(x_shape, x.dtype, window)
+    blocks, buffer = _blocks_and_buffer(x_shape, x.dtype, window, BLOCK_BYTES)
     for images in blocks:
         cols = _gather(x[images], window, buffer)
         cols = cols.reshape(len(cols), groups, w.shape[2], y_shape[3])
@@ -81,7 +81,10 @@ def conv2d(
         if kept_x is not None:
             _, g_filters, length = y_shape[1:]
             dw = np.zeros((groups, g_filters, prod(w_shape[1:])), dy.dtype)
-            blocks, buffer = _blocks_and_buffer(x_shape, dy.dtype, window, images_last=True)
+            # A block is at least as large as what its product is added to.
+            blocks, buffer = _blocks_and_buffer(
+                x_shape, dy.dtype, window, max(BLOCK_BYTES, dw.nbytes), images_last=True
+            )
             for images in blocks:
                 cols = _gather(kept_x[images], window, buffer)
                 n = len(cols)  # the windows of n images side by side: one long contraction
@@ -91,8 +94,8 @@ def conv2d(
             dw = dw.reshape(w_shape)
         if kept_w is not None:
             dx = np.zeros(x_shape, dy.dtype)
-            transposed = np.ascontiguousarray(kept_w.swapaxes(-1, -2))  # (G, K, F/G)
-            for images in _blocks_and_buffer(x_shape, dy.dtype, window)[0]:
+            transposed = kept_w.swapaxes(-1, -2)  # (G, K, F/G)
+            for images in _blocks_and_buffer(x_shape, dy.dtype, window, BLOCK_BYTES)[0]:
                 dcols = transposed @ dy[images]  # (G, K, F/G) @ (n, G, F/G, L) -> (n, G, K, L)
                 _scatter(dcols, window, dx[images])
         if not has_bias:
@@ -103,7 +106,11 @@ def conv2d(
 
 
 def _blocks_and_buffer(
-    x_shape: tuple[int, ...], dtype: np.dtype[Any], window: Window, images_last: bool = False
+    x_shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    window: Window,
+    block_bytes: int,
+    images_last: bool = False,
 ) -> tuple[list[slice], Array]:
     """Return slices over the images, and a buffer (n, C, kh, kw, OH, OW) for the columns of one slice.
 
@@ -111,7 +118,7 @@ def _blocks_and_buffer(
     and what no tap writes stays 0. images_last: lay it out in memory as (C, kh, kw, n, OH, OW).
     """
     per_image = (x_shape[1], *window.kernel, *window.out)
-    length = max(1, min(x_shape[0], BLOCK_BYTES // max(1, prod(per_image) * dtype.itemsize)))
+    length = max(1, min(x_shape[0], block_bytes // max(1, prod(per_image) * dtype.itemsize)))
     blocks = [slice(i, min(i + length, x_shape[0])) for i in range(0, x_shape[0], length)]
     if window.is_each_entry:
         length = 0  # x is its own columns: nothing is copied

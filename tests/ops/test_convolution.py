@@ -213,12 +213,9 @@ def test_results_do_not_depend_on_how_many_images_are_gathered_at_a_time(bytes_,
 
 def test_the_last_block_may_be_shorter():
     one_image = 1 * 2 * 2 * 3 * 3 * 8  # C · kh · kw · OH · OW numbers of 8 bytes
-    with mock.patch.object(convolution, "BLOCK_BYTES", 3 * one_image):
-        window = convolution._window_of(
-            np.zeros((7, 1, 4, 4)), np.zeros((1, 1, 2, 2)), None, 1, 0, 1, 1
-        )
-        shape, dtype = (7, 1, 4, 4), np.dtype(np.float64)
-        blocks, buffer = convolution._blocks_and_buffer(shape, dtype, window)
+    x, weight = np.zeros((7, 1, 4, 4)), np.zeros((1, 1, 2, 2))
+    window = convolution._window_of(x, weight, None, 1, 0, 1, 1)
+    blocks, buffer = convolution._blocks_and_buffer(x.shape, x.dtype, window, 3 * one_image)
     assert len(buffer) == 3
     assert blocks == [slice(0, 3), slice(3, 6), slice(6, 7)]
 
