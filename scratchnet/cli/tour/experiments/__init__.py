@@ -1,0 +1,1 @@
+"""What the sections compute: plain programs on the library, without words or drawings."""

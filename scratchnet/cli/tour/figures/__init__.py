@@ -1,0 +1,1 @@
+"""How the sections are drawn: functions that paint on matplotlib's Axes and compute nothing new."""

@@ -1,0 +1,14 @@
+"""All sections of the tour, in the order in which a newcomer reads them: a new one is added here."""
+
+from __future__ import annotations
+
+from scratchnet.cli.tour.section import Section
+from scratchnet.cli.tour.sections import convolution, digits, perceptron
+
+__all__ = ["SECTIONS"]
+
+SECTIONS: tuple[Section, ...] = (
+    perceptron.SECTION,
+    convolution.SECTION,
+    digits.SECTION,
+)
