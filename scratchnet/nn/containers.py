@@ -25,7 +25,9 @@ class _Numbered(Module):
     def __getitem__(self, index: int | slice) -> Any:
         """Return a module; for a slice a container of the same kind that shares its modules."""
         if isinstance(index, slice):
-            return self._of(dict(list(self._slots())[index]))
+            part = self._of(dict(list(self._slots())[index]))
+            part.training = self.training  # a part of a network in eval mode runs in eval mode
+            return part
         return getattr(self, self._name(index))
 
     def _of(self, modules: dict[str, Module]) -> Module:

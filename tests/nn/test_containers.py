@@ -175,3 +175,9 @@ def test_a_replaced_last_layer_is_the_one_that_is_trained():
     assert net[-1].weight.grad is not None
     assert list(net.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
     assert net(X).shape == (2, 2)
+
+
+def test_a_slice_keeps_the_mode():
+    net = nn.Sequential(nn.Linear(2, 2), nn.ReLU()).eval()
+    assert isinstance(net[:1](np.ones((1, 2), np.float32)), np.ndarray)
+    assert net.train()[:1].training

@@ -211,8 +211,10 @@ SECTION = Section(
     code="""
 from scratchnet import datasets, nn, optim, training
 digits = datasets.load_digits()
-data = digits.images[:, None].astype("float32"), digits.target  # (N, 1, 8, 8), (N,)
-model = nn.Sequential(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(576, 10))
+data = digits.images[:, None].astype("float32"), digits.target
+model = nn.Sequential(
+    nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 6 * 6, 10)
+)
 training.fit(model, data, epochs=5, optimizer=optim.Adam(model.parameters()))
 """,
     compute=compute,
