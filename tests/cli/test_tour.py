@@ -1,7 +1,7 @@
 """The tour itself: a page that needs nothing else, with figures that were computed."""
 
-import base64
 import ast
+import base64
 import contextlib
 import importlib
 import io
