@@ -46,7 +46,7 @@ __all__ = [
 
 _next_tick = count(1).__next__
 _new = object.__new__
-_ARRAY = np.ndarray
+_ARRAY = np.ndarray  # looked up once: the tape asks for every operation
 _GENERATOR, _COROUTINE = 0x20, 0x80 | 0x200  # flags of a function's code
 
 
@@ -181,11 +181,7 @@ def lift(
     return call
 
 
-def _unwrap(
-    value: Any,
-    is_constant: bool,
-    parents: list[Parent],
-) -> tuple[bool, Any]:
+def _unwrap(value: Any, is_constant: bool, parents: list[Parent]) -> tuple[bool, Any]:
     """Return whether the value is or holds a Tensor, and what the operation is given in its place.
 
     That is the array of a Tensor, the arrays of a sequence, a Python number for NumPy's. For each
@@ -203,10 +199,7 @@ def _unwrap(
         named = hasattr(value, "_fields")  # a named tuple
         return True, type(value)(*arrays) if named else type(value)(arrays)
     if isinstance(value, np.generic):
-        return (
-            False,
-            value.item(),
-        )  # a number, as in `x * np.float64(2)`: constant, and not widening
+        return False, value.item()  # constant, and not widening: `x * np.float64(2)`
     if not is_constant and is_differentiable(value):
         parents.append(None)
     return False, value
@@ -228,10 +221,7 @@ def _wrap(data: Any, node: Node | None = None) -> Tensor:
 
 
 def _wrap_outputs(
-    outputs: tuple[Array, ...],
-    pullback: Pullback,
-    parents: Sequence[Parent],
-    recorded: bool,
+    outputs: tuple[Array, ...], pullback: Pullback, parents: Sequence[Parent], recorded: bool
 ) -> tuple[Tensor, ...]:
     """Return a Tensor for each of several outputs of one operation.
 
