@@ -1,9 +1,10 @@
 """The tape: a `Tensor` remembers the pullback that made it, and `backward` runs them in reverse.
 
 Forwards, each lifted operation calls its `ops` function on plain arrays and wraps the output in a
-Tensor with a `Node`: the pullback, and the nodes of the inputs (its parents). A leaf, a Tensor that
-the user made, is its own node. A node does not hold its Tensor's array, so what stays in memory is
-what the pullbacks capture and nothing else. Backwards is the chain rule: from the last node to the
+Tensor with a `Node`: the pullback, and the nodes of the inputs (its parents). A leaf, which no
+recorded operation made, has no node: the leaf itself stands among the parents. A node does not hold
+its output's array, so between both passes only the leaves and what the pullbacks capture stay in
+memory. Backwards is the chain rule: from the last node to the
 first, each pullback turns the gradient of its output into gradients of its inputs, and where a Tensor
 was used several times the gradients from its uses are added.
 
@@ -11,8 +12,8 @@ One clock orders everything. Each node takes the next tick, so parents have smal
 was made from them, and walking by falling ticks meets every node after all its uses. A leaf takes a
 tick when an optimiser or `load_state_dict` changes it in place; a leaf that is younger than what was
 made from it has been changed since, the pullbacks may hold values that are gone, and `backward` says
-so. Writing into `.data` yourself, or into an array that was passed, is not noticed: call
-`mark_changed(tensor)`, or a graph that used the old values gives wrong gradients.
+so. Writing into a leaf's `.data` yourself is not noticed unless you call `mark_changed(leaf)`; writing
+into a plain array that an operation was given is never noticed. Both give wrong gradients.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from scratchnet.ops.shape import flat_shape
 __all__ = [
     "Node",
     "Tensor",
+    "Version",
     "check_pullback",
     "enable_grad",
     "is_grad_enabled",
@@ -47,7 +49,7 @@ __all__ = [
 _next_tick = count(1).__next__
 _new = object.__new__
 _ARRAY = np.ndarray  # looked up once: the tape asks for every operation
-_GENERATOR, _COROUTINE = 0x20, 0x80 | 0x200  # flags of a function's code
+_SUSPENDS = 0x20 | 0x80 | 0x200  # inspect.CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 
 
 class _Mode(threading.local):
@@ -67,10 +69,10 @@ class _SetRecording(ContextDecorator):
 
     def __call__(self, function: Any) -> Any:
         code = getattr(function, "__code__", None)
-        if code is not None and code.co_flags & (_GENERATOR | _COROUTINE):
+        if code is not None and code.co_flags & _SUSPENDS:
             raise TypeError(
                 f"{type(self).__name__} as a decorator would end before {function.__name__} runs: "
-                "use it as a context inside the generator"
+                "use it as a context around the work between two yields, never around a yield"
             )
         return super().__call__(function)
 
@@ -109,9 +111,18 @@ def is_grad_enabled() -> bool:
     return _mode.recording
 
 
+class Version:
+    """When a leaf was last changed in place, as a tick; 0 for never. `detach()` shares it."""
+
+    __slots__ = ("tick",)
+
+    def __init__(self) -> None:
+        self.tick = 0
+
+
 # Where a gradient goes: to the node of an operation, or to a leaf. An input that needs none is None
-# (an array) or its Tensor's `_changed`, since the pullback may hold its values nevertheless.
-Parent: TypeAlias = "Node | Tensor | list[int] | None"
+# (an array) or the version of its Tensor, whose values the pullback may hold nevertheless.
+Parent: TypeAlias = "Node | Tensor | Version | None"
 
 
 class Node:
@@ -154,7 +165,7 @@ def lift(
                         recorded = True
                         parents.append(value._node or value)
                     elif value.data.dtype.kind == "f":
-                        parents.append(value._changed)
+                        parents.append(value._version)
                 arrays.append(value.data)
             else:
                 is_tensor, array = _unwrap(value, len(arrays) in constants, parents)
@@ -189,7 +200,7 @@ def _unwrap(value: Any, is_constant: bool, parents: list[Parent]) -> tuple[bool,
     """
     if isinstance(value, Tensor):
         if not is_constant and value.data.dtype.kind == "f":
-            parents.append((value._node or value) if value.requires_grad else value._changed)
+            parents.append((value._node or value) if value.requires_grad else value._version)
         return True, value.data
     if isinstance(value, list | tuple):
         parts = [_unwrap(v, is_constant, parents) for v in value]
@@ -214,7 +225,7 @@ def _wrap(data: Any, node: Node | None = None) -> Tensor:
     tensor.data = data = data if type(data) is _ARRAY else np.asarray(data)
     tensor.grad = None
     if node is None or data.dtype.kind != "f":
-        tensor.requires_grad, tensor._node, tensor._changed = False, None, [0]
+        tensor.requires_grad, tensor._node, tensor._version = False, None, Version()
     else:
         tensor.requires_grad, tensor._node = True, node
     return tensor
@@ -244,13 +255,13 @@ def _as_entry(i: int) -> Pullback:
 
 
 def _is_needed(parent: Parent) -> bool:
-    return parent is not None and type(parent) is not list
+    return parent is not None and type(parent) is not Version
 
 
-def _require_unchanged(leaf: Tensor | list[int], node: Node) -> None:
+def _require_unchanged(leaf: Tensor | Version, node: Node) -> None:
     """Raise if an optimiser has written into an input since the node was recorded."""
-    changed = leaf._changed if isinstance(leaf, Tensor) else leaf
-    if changed[0] > node.tick:
+    version = leaf._version if isinstance(leaf, Tensor) else leaf
+    if version.tick > node.tick:
         which = f" of shape {leaf.shape}" if isinstance(leaf, Tensor) else ""
         name = node.pullback.__qualname__.partition(".")[0]
         raise RuntimeError(
@@ -291,14 +302,14 @@ class Tensor(ArrayLike):
     Operators and methods follow torch. A Tensor is not changed in place by operators.
     """
 
-    __slots__ = ("__weakref__", "_changed", "_node", "data", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "_node", "_version", "data", "grad", "requires_grad")
     __array_ufunc__ = None  # array + Tensor is handed to Tensor.__radd__
 
     data: Array
     grad: Array | None
     requires_grad: bool
     _node: Node | None  # of the operation that made it; a leaf has none
-    _changed: list[int]  # of a leaf: the tick of its last change in place; detach() shares it
+    _version: Version  # of a leaf
 
     def __init__(self, data: npt.ArrayLike, requires_grad: bool = False) -> None:
         array = np.asarray(data.data if isinstance(data, Tensor) else data)
@@ -315,12 +326,12 @@ class Tensor(ArrayLike):
                 f"only floating Tensors can require a gradient, got dtype {array.dtype}"
             )
         self.data, self.grad, self.requires_grad = array, None, requires_grad
-        self._node, self._changed = None, [0]
+        self._node, self._version = None, Version()
 
     # --- the backward pass
 
     def backward(self, gradient: npt.ArrayLike | None = None, retain_graph: bool = False) -> None:
-        """Add the gradient of this Tensor to `.grad` of every leaf that it was made from.
+        """Add the gradient of this Tensor to `.grad` of every leaf below it that requires one.
 
         ∂L/∂x = Σ over the uses of x: (∂use/∂x)ᵀ ∂L/∂use
 
@@ -359,7 +370,7 @@ class Tensor(ArrayLike):
                     f"{len(parents)} arrays"
                 )
             for parent, dx in zip(parents, found, strict=True):
-                if dx is None or parent is None or isinstance(parent, list):
+                if dx is None or parent is None or isinstance(parent, Version):
                     continue
                 if parent not in gradients:
                     gradients[parent] = dx
@@ -413,14 +424,14 @@ class Tensor(ArrayLike):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether this Tensor was made by the user and not by a recorded operation."""
+        """Whether no recorded operation made this Tensor: the user did, or one under `no_grad`."""
         return self._node is None
 
     def detach(self) -> Tensor:
         """Return a Tensor around the same array that is cut off from what it was made from."""
         tensor = _wrap(self.data)
         if self._node is None:
-            tensor._changed = self._changed
+            tensor._version = self._version
         return tensor
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -541,7 +552,7 @@ def mark_changed(tensor: Tensor) -> None:
     """
     if not tensor.is_leaf:
         raise RuntimeError("the array of a recorded Tensor must not be changed in place")
-    tensor._changed[0] = _next_tick()
+    tensor._version.tick = _next_tick()
 
 
 from scratchnet._check_pullback import check_pullback  # noqa: E402 - it stands on its own

@@ -9,8 +9,6 @@ An IDX file is a header and an array, all numbers big-endian:
     the rest    the entries, the last dimension varying fastest
 
 Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", on file formats.
-
-`N` images, `H W` height and width.
 """
 
 from __future__ import annotations
@@ -47,7 +45,7 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = 2**30) -> NDArray
     names the file: a wrong magic number, an unknown type, no dimensions, a file cut off, bytes left
     over, damaged compression. So does an array of more than `max_bytes`. Memory is taken as the
     entries arrive, never because a header promises them, and no more is unpacked than the header
-    promises and one byte. A missing file raises FileNotFoundError.
+    promises and one buffer of gzip's. A missing file raises FileNotFoundError.
     """
     try:
         with _open_for_reading(path) as stream:

@@ -25,6 +25,7 @@ class DataLoader:
         length, which gives tuples of batches; or any object with a length and an index. Arrays are
         read with one fancy index per batch, so a batch is a copy, which the caller may change.
         (A list of arrays is read as columns. If they are the samples, `np.stack` them first.)
+    shuffle: draw a new order in every epoch.
     batch_size: a batch_size above n gives one batch of n samples.
     drop_last: leave out the last batch if it has fewer than `batch_size` samples.
     collate_fn: a function from a list of samples to a batch. None stacks the samples.
@@ -41,7 +42,8 @@ class DataLoader:
     `scratchnet.random.get_rng_state()` returns); put it back after the restart, and the next epoch
     has the order it would have had. Within an epoch keep the state from its beginning and the
     number of batches done; put the state back and pass over these batches:
-    `itertools.islice(loader, done, None)`.
+    `itertools.islice(loader, done, None)`. Within an epoch this needs an `rng` of the loader's own:
+    dropout draws from the shared generator too.
 
     >>> x, y = np.arange(10).reshape(5, 2), np.array([0, 1, 0, 1, 0])
     >>> for x_batch, y_batch in DataLoader((x, y), batch_size=2):

@@ -2,8 +2,8 @@
 
 An optimiser of one's own calls `super().__init__(params, defaults)` and defines `_update`, which
 changes one parameter in place. Its equation is elementwise, so `_update` is written as a loop over
-`in_blocks`: an update reads and writes every entry some ten times, and on a stretch that fits into
-the processor's cache only the first of these passes has to wait for memory.
+`in_blocks`: an update reads and writes every entry some ten times, and on a block that fits into the
+processor's cache, or nearly, only the first of these passes has to wait for memory.
 
 In equations w is a parameter, dw its gradient ∂L/∂w, λ the weight decay, t the number of the step.
 """
@@ -182,14 +182,15 @@ class Optimizer:
 
 
 def in_blocks(p: Tensor, *state: Array | None) -> Iterator[tuple[Any, ...]]:
-    """Yield (w, dw, *state, a, b) for one stretch of the parameter after the other, as flat views.
+    """Yield (w, dw, *state, a, b) for one block of the parameter after the other, as flat views.
 
-    What is written into a stretch of w or of the state is written into the array itself; a and b
-    are buffers of the stretch's length, with any content. None stays None.
+    What is written into a block of w or of the state is written into the array itself; a and b are
+    buffers of the block's length, with any content. None stays None. A parameter that is not
+    C-contiguous comes as one block in its own shape.
     """
     w, dw = p.data, p.grad
     changed = [x for x in (w, *state) if x is not None]
-    if not all(x.flags.c_contiguous for x in changed):  # no flat view: all in one stretch
+    if not all(x.flags.c_contiguous for x in changed):  # no flat view: all in one block
         yield (w, dw, *state, np.empty_like(w), np.empty_like(w))
         return
     length = min(w.size, _BLOCK_BYTES // w.itemsize)

@@ -2,12 +2,14 @@
 
 The file is an .npz archive (a zip of .npy arrays, not compressed): every array of the nested state
 under its dotted name, and the rest of the state as JSON under the name `state`. Nothing in it is
-executed. It is written beside its place and renamed, so a crash leaves the checkpoint before it.
+executed. It is written to a temporary file and renamed atomically: after a crash the checkpoint
+before it is intact.
 
 A resumed run is the same bit for bit, because everything that it depends on is here: weights and
 statistics, the optimiser's moments and options, the schedule's count, the generators that shuffle
 and drop, the history and the best weights. Not here are the data, the loss and the functions of a
-`LambdaLR`: they must be given as before.
+`LambdaLR`: they must be given as before. Not found are generators in closures, in objects with
+`__slots__` and in lists longer than 1000, Python's `random` and NumPy's global generator.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -37,6 +40,7 @@ Array = NDArray[Any]
 Row = dict[str, float]
 
 _LONGEST = 1000  # entries of a list in which generators are looked for
+_FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType)
 _FORMAT = "scratchnet checkpoint 1"
 _ARRAY = "__array__"  # {_ARRAY: name} stands for an array in the JSON
 
@@ -63,7 +67,7 @@ def _generators_in(
             seen.add(id(value))
             yield f"{place} {name}", value
         elif isinstance(value, list | tuple | dict) or (
-            hasattr(value, "__dict__") and not callable(value)
+            hasattr(value, "__dict__") and not isinstance(value, _FUNCTIONS)
         ):
             seen.add(id(value))
             yield from _generators_in(value, f"{place} {name}", seen)
@@ -178,7 +182,8 @@ def write_state(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
 
 
 def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what `write_state` wrote, with lists for tuples and strings for the keys of dicts.
+    """Return what `write_state` wrote, with lists for tuples, strings for the keys of dicts, and
+    read-only arrays.
 
     Whatever is damaged or of another kind raises a ValueError that names the file. The arrays take no
     more memory than the file is long.
@@ -200,6 +205,10 @@ def _take_out(value: Any, name: str, arrays: dict[str, Array]) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "biuf":
             raise TypeError(f"{name} has dtype {value.dtype}: a checkpoint holds numbers")
+        if name in arrays or name == "state":
+            raise ValueError(
+                f"two arrays of the state, or one and its JSON, share the name {name!r}"
+            )
         arrays[name] = value
         return {_ARRAY: name}
     if isinstance(value, Mapping):

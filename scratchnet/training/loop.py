@@ -82,12 +82,13 @@ def fit(
 ) -> list[Row]:
     """Train a model and return its history: one dict of figures for each epoch.
 
-    epoch · lr: of the first group, as the epoch began · loss: mean over the epoch's samples, in
-    training mode, while the weights changed · grad_norm: the largest, before clipping · val_loss and
-    val_<metric>: on the validation data · seconds
+    epoch · lr: of the first group, as the epoch began · loss: mean over the epoch's samples (if
+    loss_fn is a mean over those of a batch), in training mode, while the weights changed ·
+    grad_norm: the largest, before clipping · val_loss and val_<metric>: on the validation data ·
+    seconds
 
     Every module trains, whatever its mode was. The model ends in eval mode, ready to predict, with
-    the weights of the last epoch.
+    the weights of the last epoch, or of the best one with `restore_best`.
 
     Data
         train, validation: a DataLoader, a data set, or a tuple of arrays (inputs…, target).
@@ -105,12 +106,12 @@ def fit(
     Stopping and going on
         checkpoint: a file that is written after every epoch, with everything that changes in a run.
         resume: go on from that file if it is there, as if the run had not stopped: the weights and
-            the history come out bit for bit the same (see `checkpoint.py`). `epochs` counts those
-            before too. Without resume the file is replaced.
+            the history, except `seconds`, come out bit for bit the same (see `checkpoint.py`).
+            `epochs` counts those before too. Without resume the file is replaced.
         Ctrl-C raises KeyboardInterrupt as ever; the model keeps its present weights.
     Output
         progress: one line for each epoch on stderr, and a bar while it runs if tqdm is there and
-            stderr is a terminal; True: a bar in any case; False: silent.
+            stderr is a terminal; True: a bar also where stderr is no terminal; False: silent.
 
     A NaN or infinite loss or gradient raises `NonFiniteError` before anything was changed by it: the
     model has the weights (and running statistics) from before that batch, and the last checkpoint
@@ -236,15 +237,18 @@ def _train_epoch(
 
 
 def _cause(model: Module, batch: tuple[Any, ...], largest: float) -> str:
-    """Return what is known about where NaN or infinity came from, from the earliest place on."""
+    """Return a hint at where NaN or infinity came from: the batch, the weights, or a gradient."""
     if any(not _is_finite(x) for x in batch):
         return "the batch itself holds NaN or infinity"
     for name, p in model.named_parameters():
         if not _is_finite(p.data):
-            return f"{name} is not finite since the step before: the rate is too large"
-    for name, p in model.named_parameters():
+            return (
+                f"{name} already held NaN or infinity before this batch: from the start, or since an "
+                "earlier step (is the learning rate too large?)"
+            )
+    for name, p in reversed(list(model.named_parameters())):
         if p.grad is not None and not _is_finite(p.grad):
-            return f"the first gradient that is not finite is that of {name}"
+            return f"the gradient of {name} is not finite (searched from the last layer back)"
     return f"batch and weights are finite, and the largest gradient norm so far was {largest:g}"
 
 

@@ -18,7 +18,7 @@ from scratchnet.data import DataLoader, Dataset
 from scratchnet.optim import lr_scheduler
 from scratchnet.random import get_rng_state
 from scratchnet.training import NonFiniteError, fit
-from scratchnet.training.checkpoint import read_state, write_state
+from scratchnet.training.checkpoint import _generators_in, read_state, write_state
 
 EPOCHS = 4
 X, Y = normal((20, 3), 0, np.float32), np.arange(20) % 2
@@ -419,3 +419,26 @@ def test_generators_inside_a_data_set_and_a_wrapped_loader_are_resumed(tmp_path)
 
     whole, stopped = run(tmp_path / "a.npz", 4), run(tmp_path / "b.npz", 2, 4)
     np.testing.assert_array_equal(whole, stopped)
+
+
+def test_names_that_would_collide_are_refused_and_nothing_is_written(tmp_path):
+    for state in ({"a.b": X, "a": {"b": Y}}, {"state": X}):
+        with pytest.raises(ValueError, match="share the name"):
+            write_state(tmp_path / "state.npz", state)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_generator_of_a_transform_that_is_called_is_found():
+    class Augment:
+        def __init__(self):
+            self.rng = np.random.default_rng(0)
+
+        def __call__(self, x):
+            return x
+
+    class Augmented(Dataset):
+        def __init__(self):
+            self.transform = Augment()
+
+    found = [place for place, _ in _generators_in(Augmented(), "loader", set())]
+    assert found == ["loader transform rng"]

@@ -1,6 +1,7 @@
 """The base of the schedules, the simple ones, and `SequentialLR`, which puts them in a row.
 
-t is the number of `scheduler.step()` calls so far, lr₀ the rate when the schedule was made.
+t is the number of `scheduler.step()` calls so far, lr₀ the group's `initial_lr`: its learning rate
+when the first scheduler was made on it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class LRScheduler:
     last_epoch: t of the step done last, when a schedule is taken up again on an optimiser whose
         groups know their `initial_lr`; −1 begins at t = 0.
 
-    Making a schedule sets the optimiser's rates to those of t = 0.
+    Making a scheduler sets the learning rates to those of t = last_epoch + 1.
     """
 
     optimizer: Optimizer
@@ -87,7 +88,7 @@ class LRScheduler:
         return {name: value for name, value in vars(self).items() if name != "optimizer"}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a state; ValueError if it is another schedule's, and then nothing has changed."""
+        """Take over a state; ValueError if an entry is missing, and then nothing has changed."""
         self._check_state(state_dict)
         vars(self).update({name: state_dict[name] for name in self.state_dict()})
 
@@ -210,7 +211,7 @@ class LinearLR(LRScheduler):
 class CosineAnnealingLR(LRScheduler):
     """lr(t) = eta_min + (lr₀ − eta_min) · (1 + cos(π t / T_max)) / 2
 
-    Half a wave down to eta_min in T_max steps; after that it comes up again.
+    Half a cosine period, down to eta_min in T_max steps; beyond T_max it rises again.
     Source: Loshchilov & Hutter 2017, eq. 5, without the restarts.
     """
 

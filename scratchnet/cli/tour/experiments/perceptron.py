@@ -143,7 +143,9 @@ def compute(seed: int, say: Say) -> Found:
 
     w, b = rng.normal(size=2), float(rng.normal())  # the line to start from
     order = np.concatenate([rng.permutation(4) for _ in range(MAX_EPOCHS)])
-    corners, labels = XOR[order].astype(float), XOR_LABELS[order]  # all epochs in a row
+    # `learn` takes the samples in a fixed order, and XOR needs another one in each epoch: so all
+    # epochs are passed as one long epoch, and sample i belongs to epoch i // 4.
+    corners, labels = XOR[order].astype(float), XOR_LABELS[order]
     xor = Perceptron(max_iter=1, shuffle=False)
     fit_unseparable(xor, corners, labels, coef_init=w, intercept_init=b)
     xor_steps = learn(corners, 2 * labels - 1, w, b, 1)

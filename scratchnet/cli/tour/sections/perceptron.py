@@ -87,10 +87,11 @@ def _write_iris(found: Found) -> Iterator[str]:
     petals, sepals = found.petals, found.sepals
     yield page.heading("If a line separates the classes, it is found")
     yield page.paragraph(
-        "That is a theorem (Novikoff 1962): the number of mistakes is at most (R/γ)², where R is the "
-        "length of the longest sample (the constant 1 included) and γ the distance that the best line "
-        "keeps from all of them. Petals leave a wide gap between setosa and the rest, and few mistakes "
-        "are made; sepals leave hardly any, and it takes long."
+        "That is a theorem (Novikoff 1962). Append a constant 1 to every sample, x̃ = (x, 1). If some "
+        "(w, b) of length 1 has y (w·x + b) ≥ γ > 0 for all of them, then, started from zero, the rule "
+        "makes at most (R/γ)² mistakes, R being the length of the longest x̃. Petals leave a wide gap "
+        "between setosa and the rest, and few mistakes are made; sepals leave hardly any, and it takes "
+        "long."
     )
     panels = [
         page.image(
@@ -108,7 +109,7 @@ def _write_iris(found: Found) -> Iterator[str]:
     yield page.figure(
         [*panels, curve],
         "Both end with an epoch (a pass over the 150 flowers) without a mistake. On the way it can get "
-        "worse: a step mends one flower and may spoil another.",
+        "worse: a step corrects one sample and may misclassify another.",
     )
 
 
