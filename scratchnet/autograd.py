@@ -4,33 +4,27 @@ Forwards, each lifted operation calls its `ops` function on plain arrays and wra
 Tensor with a `Node`: the pullback, and the nodes of the inputs (its parents). A leaf, which no
 recorded operation made, has no node: the leaf itself stands among the parents. A node does not hold
 its output's array, so between both passes only the leaves and what the pullbacks capture stay in
-memory. Backwards is the chain rule: from the last node to the
-first, each pullback turns the gradient of its output into gradients of its inputs, and where a Tensor
-was used several times the gradients from its uses are added.
+memory. Backwards, `_tape.py` applies the chain rule from the last node to the first.
 
-One clock orders everything. Each node takes the next tick, so parents have smaller ticks than what
-was made from them, and walking by falling ticks meets every node after all its uses. A leaf takes a
-tick when an optimiser or `load_state_dict` changes it in place; a leaf that is younger than what was
-made from it has been changed since, the pullbacks may hold values that are gone, and `backward` says
-so. Writing into a leaf's `.data` yourself is not noticed unless you call `mark_changed(leaf)`; writing
-into a plain array that an operation was given is never noticed. Both give wrong gradients.
+Optimisers and `load_state_dict` note when they change a leaf, and `backward` refuses a graph that used
+the old values. Writing into a leaf's `.data` yourself is not noticed unless you call
+`mark_changed(leaf)`; writing into a plain array that an operation was given is never noticed. Both give
+wrong gradients.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import ContextDecorator
 from functools import wraps
-from itertools import count
-from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from scratchnet import ops
 from scratchnet._array_like import ArrayLike
+from scratchnet._recording import enable_grad, is_grad_enabled, mode, no_grad
+from scratchnet._tape import Node, Parent, Version, is_needed, next_tick, walk_back
 from scratchnet.ops._array import Array, Pullback, is_differentiable, resolve_dim
 from scratchnet.ops.shape import flat_shape
 
@@ -46,95 +40,8 @@ __all__ = [
     "no_grad",
 ]
 
-_next_tick = count(1).__next__
 _new = object.__new__
 _ARRAY = np.ndarray  # looked up once: the tape asks for every operation
-_SUSPENDS = 0x20 | 0x80 | 0x200  # inspect.CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
-
-
-class _Mode(threading.local):
-    recording = True
-
-
-_mode = _Mode()
-
-
-class _SetRecording(ContextDecorator):
-    """Set, within the context and in this thread, whether operations are recorded."""
-
-    recording: bool
-
-    def __init__(self) -> None:
-        self._before: list[bool] = []
-
-    def __call__(self, function: Any) -> Any:
-        code = getattr(function, "__code__", None)
-        if code is not None and code.co_flags & _SUSPENDS:
-            raise TypeError(
-                f"{type(self).__name__} as a decorator would end before {function.__name__} runs: "
-                "use it as a context around the work between two yields, never around a yield"
-            )
-        return super().__call__(function)
-
-    def _recreate_cm(self) -> _SetRecording:
-        return type(self)()  # a decorated function may run in several threads at once
-
-    def __enter__(self) -> None:
-        self._before.append(_mode.recording)
-        _mode.recording = self.recording
-
-    def __exit__(self, *exc: object) -> None:
-        _mode.recording = self._before.pop()
-
-
-class no_grad(_SetRecording):
-    """Within this context, in this thread, nothing is recorded. Also a decorator of functions.
-
-    >>> x = Tensor([1.0], requires_grad=True)
-    >>> with no_grad():
-    ...     y = x * 2
-    >>> y.requires_grad
-    False
-    """
-
-    recording = False
-
-
-class enable_grad(_SetRecording):
-    """Within this context operations are recorded again, inside a `no_grad`. Also a decorator."""
-
-    recording = True
-
-
-def is_grad_enabled() -> bool:
-    """Return whether operations are recorded at present in this thread."""
-    return _mode.recording
-
-
-class Version:
-    """When a leaf was last changed in place, as a tick; 0 for never. `detach()` shares it."""
-
-    __slots__ = ("tick",)
-
-    def __init__(self) -> None:
-        self.tick = 0
-
-
-# Where a gradient goes: to the node of an operation, or to a leaf. An input that needs none is None
-# (an array) or the version of its Tensor, whose values the pullback may hold nevertheless.
-Parent: TypeAlias = "Node | Tensor | Version | None"
-
-
-class Node:
-    """What a recorded operation leaves on the tape: its pullback, and where the gradients go."""
-
-    __slots__ = ("parents", "pullback", "retained", "tick")
-
-    def __init__(self, pullback: Pullback, parents: Sequence[Parent]) -> None:
-        self.pullback = pullback
-        self.parents = parents  # one for each gradient that the pullback returns
-        self.retained: Tensor | None = None  # the Tensor whose .grad is to be kept as well
-        self.tick = _next_tick()
 
 
 def lift(
@@ -181,9 +88,9 @@ def lift(
                     found = found or is_tensor
         if not found:
             return op(*arrays, **kwargs)[0]
-        recorded = (recorded or any(map(_is_needed, parents))) and _mode.recording
+        recorded = (recorded or any(map(is_needed, parents))) and mode.recording
         if takes_needs:  # a frozen weight costs no product: the operation skips what is not needed
-            kwargs["needs"] = tuple([recorded and _is_needed(parent) for parent in parents])
+            kwargs["needs"] = tuple([recorded and is_needed(parent) for parent in parents])
         out, pullback = op(*arrays, **kwargs)
         if type(out) is tuple:
             return _wrap_outputs(out, pullback, parents, recorded)
@@ -254,22 +161,6 @@ def _as_entry(i: int) -> Pullback:
     return lambda dy: ({i: dy},)
 
 
-def _is_needed(parent: Parent) -> bool:
-    return parent is not None and type(parent) is not Version
-
-
-def _require_unchanged(leaf: Tensor | Version, node: Node) -> None:
-    """Raise if an optimiser has written into an input since the node was recorded."""
-    version = leaf._version if isinstance(leaf, Tensor) else leaf
-    if version.tick > node.tick:
-        which = f" of shape {leaf.shape}" if isinstance(leaf, Tensor) else ""
-        name = node.pullback.__qualname__.partition(".")[0]
-        raise RuntimeError(
-            f"a Tensor{which} has been changed in place since it was used in {name}: "
-            "call backward before the optimiser's step"
-        )
-
-
 def _reflected(operator: Callable[..., Any]) -> Callable[..., Any]:
     """Return the operator for a Tensor on the right of a number or an array."""
     return lambda self, other: operator(other, self)
@@ -285,13 +176,6 @@ def _comparison(compare: Callable[..., Any]) -> Callable[..., Any]:
 def _with_sizes(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method that takes its sizes one by one or as one sequence: x.reshape(2, 3)."""
     return lambda self, *sizes: function(self, sizes[0] if np.ndim(sizes[0]) else sizes)
-
-
-def _freed(dy: Any) -> tuple[Any, ...]:
-    raise RuntimeError(
-        "backward has already run through this graph and freed it: "
-        "pass retain_graph=True to the first call if a second one is wanted"
-    )
 
 
 class Tensor(ArrayLike):
@@ -344,53 +228,7 @@ class Tensor(ArrayLike):
             raise RuntimeError(
                 "this Tensor does not require a gradient: nothing was recorded for it"
             )
-        # The gradients of what is still to be visited; what is left in the end are the leaves.
-        gradients: dict[Node | Tensor, Any] = {self._node or self: self._seed(gradient)}
-        # A pullback may return dy itself or a view (`add` returns dz twice). So `+=` is allowed only
-        # into arrays that were added up here, and a leaf's `.grad` is otherwise a copy.
-        ours: set[Node | Tensor] = set()
-        retained: list[tuple[Tensor, Array]] = []
-        nodes = self._recorded()
-        while nodes:  # popped, so that what the pullbacks captured is freed as we go
-            node = nodes.pop()
-            dy = gradients.pop(node, None)
-            ours.discard(node)
-            if dy is None:  # a pullback saw no need for it
-                continue
-            if node.retained is not None:
-                retained.append((node.retained, dy))
-            parents = node.parents
-            for parent in parents:
-                if parent is not None and not isinstance(parent, Node):
-                    _require_unchanged(parent, node)
-            found = node.pullback(dy)
-            if len(found) != len(parents):
-                raise RuntimeError(
-                    f"{node.pullback.__qualname__} returned {len(found)} gradients for "
-                    f"{len(parents)} arrays"
-                )
-            for parent, dx in zip(parents, found, strict=True):
-                if dx is None or parent is None or isinstance(parent, Version):
-                    continue
-                if parent not in gradients:
-                    gradients[parent] = dx
-                elif type(dx) is dict:
-                    gradients[parent].update(dx)
-                elif parent in ours:
-                    gradients[parent] += dx
-                else:
-                    gradients[parent] = np.asarray(gradients[parent] + dx)
-                    ours.add(parent)
-            if not retain_graph:
-                node.pullback, node.parents = _freed, ()
-        for leaf, dx in gradients.items():
-            if isinstance(leaf, Tensor) and leaf.requires_grad:
-                leaf._add_grad(dx if leaf in ours else np.array(dx))
-        for tensor, dy in retained:
-            tensor._add_grad(np.array(dy))
-
-    def _add_grad(self, gradient: Array) -> None:
-        self.grad = gradient if self.grad is None else np.asarray(self.grad + gradient)
+        walk_back(self._node or self, self._seed(gradient), retain_graph)
 
     def _seed(self, gradient: npt.ArrayLike | None) -> Array:
         if gradient is None:
@@ -402,18 +240,8 @@ class Tensor(ArrayLike):
             raise ValueError(f"gradient {dy.shape} must have the Tensor's shape {self.data.shape}")
         return dy.astype(self.data.dtype, copy=False)
 
-    def _recorded(self) -> list[Node]:
-        """Return the nodes of all operations that this Tensor was made by, oldest first."""
-        # A list that grows while it is read, not a recursion: graphs are deeper than Python's stack.
-        nodes = [self._node] if self._node is not None else []
-        seen = set(nodes)
-        for node in nodes:
-            for parent in node.parents:
-                if type(parent) is Node and parent not in seen:
-                    seen.add(parent)
-                    nodes.append(parent)
-        nodes.sort(key=attrgetter("tick"))
-        return nodes
+    def _add_grad(self, gradient: Array) -> None:
+        self.grad = gradient if self.grad is None else np.asarray(self.grad + gradient)
 
     def retain_grad(self) -> None:
         """Let `backward` keep the gradient of this inner Tensor in `.grad` as well."""
@@ -552,7 +380,7 @@ def mark_changed(tensor: Tensor) -> None:
     """
     if not tensor.is_leaf:
         raise RuntimeError("the array of a recorded Tensor must not be changed in place")
-    tensor._version.tick = _next_tick()
+    tensor._version.tick = next_tick()
 
 
 from scratchnet._check_pullback import check_pullback  # noqa: E402 - it stands on its own

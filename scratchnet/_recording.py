@@ -1,0 +1,71 @@
+"""Whether operations are recorded: `no_grad` and `enable_grad`, each thread for itself."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ContextDecorator
+from typing import Any
+
+__all__ = ["enable_grad", "is_grad_enabled", "mode", "no_grad"]
+
+_SUSPENDS = 0x20 | 0x80 | 0x200  # inspect.CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
+
+
+class _Mode(threading.local):
+    recording = True
+
+
+mode = _Mode()
+
+
+class _SetRecording(ContextDecorator):
+    """Set, within the context and in this thread, whether operations are recorded."""
+
+    recording: bool
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def __call__(self, function: Any) -> Any:
+        code = getattr(function, "__code__", None)
+        if code is not None and code.co_flags & _SUSPENDS:
+            raise TypeError(
+                f"{type(self).__name__} as a decorator would end before {function.__name__} runs: "
+                "use it as a context around the work between two yields, never around a yield"
+            )
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> _SetRecording:
+        return type(self)()  # a decorated function may run in several threads at once
+
+    def __enter__(self) -> None:
+        self._before.append(mode.recording)
+        mode.recording = self.recording
+
+    def __exit__(self, *exc: object) -> None:
+        mode.recording = self._before.pop()
+
+
+class no_grad(_SetRecording):
+    """Within this context, in this thread, nothing is recorded. Also a decorator of functions.
+
+    >>> from scratchnet import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> with no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    recording = False
+
+
+class enable_grad(_SetRecording):
+    """Within this context operations are recorded again, inside a `no_grad`. Also a decorator."""
+
+    recording = True
+
+
+def is_grad_enabled() -> bool:
+    """Return whether operations are recorded at present in this thread."""
+    return mode.recording
