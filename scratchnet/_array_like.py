@@ -10,6 +10,11 @@ import numpy as np
 from scratchnet.ops._array import Array
 
 
+def array_of(value: Any) -> Array:
+    """Return the array of a Tensor, of another framework's tensor, or of anything array-like."""
+    return np.asarray(value.detach().numpy() if hasattr(value, "detach") else value)
+
+
 class ArrayLike:
     """Shape, conversion and printing of an object that holds its numbers in `data`."""
 

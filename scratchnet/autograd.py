@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from scratchnet import ops
 from scratchnet._array_like import ArrayLike
+from scratchnet._check_pullback import check_pullback
 from scratchnet._recording import enable_grad, is_grad_enabled, mode, no_grad
 from scratchnet._tape import Node, Parent, Version, is_needed, next_tick, walk_back
 from scratchnet.ops._array import Array, Pullback, is_differentiable, resolve_dim
@@ -381,6 +382,3 @@ def mark_changed(tensor: Tensor) -> None:
     if not tensor.is_leaf:
         raise RuntimeError("the array of a recorded Tensor must not be changed in place")
     tensor._version.tick = next_tick()
-
-
-from scratchnet._check_pullback import check_pullback  # noqa: E402 - it stands on its own

@@ -11,14 +11,13 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from scratchnet import ops
 from scratchnet.autograd import Tensor, lift
+from scratchnet.ops import _array
 from scratchnet.ops._array import Array
 from scratchnet.ops.normalization import check_channels
 from scratchnet.ops.shape import flat_shape
-from scratchnet.random import resolve_rng
+from scratchnet.random import Rng, resolve_rng
 
 __all__ = ["flatten", *ops.__all__]
 
@@ -123,15 +122,12 @@ def _array_of(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else x
 
 
-def dropout(
-    x: Any, p: float = 0.5, training: bool = True, rng: int | np.random.Generator | None = None
-) -> Any:
+def dropout(x: Any, p: float = 0.5, training: bool = True, rng: Rng = None) -> Any:
     """Set entries to 0 with probability p and scale the others by 1/(1 − p); nothing if not training.
 
     rng: a seed or a generator; without it, the generator that `manual_seed` seeds.
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p is a probability, got {p}")
+    _array.require_probability("dropout", p)
     return _dropout(x, p, seed=resolve_rng(rng)) if training and p > 0 else x
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scratchnet.random import resolve_rng
+from scratchnet.random import Rng, resolve_rng
 
 __all__ = ["Dataset", "Subset", "TensorDataset", "default_collate", "random_split"]
 
@@ -112,7 +112,7 @@ class Subset(Dataset):
 def random_split(
     dataset: Any,
     lengths: Sequence[int] | Sequence[float],
-    rng: int | np.random.Generator | None = None,
+    rng: Rng = None,
 ) -> list[Subset]:
     """Return disjoint random subsets of these lengths, which together hold every sample once.
 

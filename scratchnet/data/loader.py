@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.data.dataset import as_dataset, fetch_batch
-from scratchnet.random import resolve_rng
+from scratchnet.random import Rng, resolve_rng
 
 __all__ = ["DataLoader"]
 
@@ -61,7 +61,7 @@ class DataLoader:
         *,
         drop_last: bool = False,
         collate_fn: Callable[[list[Any]], Any] | None = None,
-        rng: int | np.random.Generator | None = None,
+        rng: Rng = None,
     ) -> None:
         is_integer = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
         if not is_integer or batch_size < 1:

@@ -6,6 +6,7 @@ from typing import Any
 
 from scratchnet import functional
 from scratchnet.nn.module import Module
+from scratchnet.ops._array import require_probability
 from scratchnet.random import Rng, resolve_rng
 
 __all__ = [
@@ -139,8 +140,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p is a probability, got {p}")
+        require_probability("Dropout", p)
         self.p = p
         self.rng = None if rng is None else resolve_rng(rng)
 

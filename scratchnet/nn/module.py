@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from scratchnet._array_like import array_of
 from scratchnet.autograd import Tensor, is_grad_enabled, mark_changed, no_grad
 from scratchnet.nn._nested import convert, holds_tensor
 from scratchnet.nn.parameter import Parameter
@@ -300,7 +301,7 @@ class Module:
         }
         missing = [key for key in own if key not in state and key not in may_be_missing]
         unexpected = [key for key in state if key not in own]
-        arrays = {key: _array_of(state[key]) for key in own if key in state}
+        arrays = {key: array_of(state[key]) for key in own if key in state}
         wrong = [
             f"{key}: expected {own[key].shape} numbers, got {a.shape} {a.dtype}"
             for key, a in arrays.items()
@@ -343,8 +344,3 @@ def _as_buffer(name: str, value: Any) -> npt.NDArray[Any] | None:
     if value is not None and not isinstance(value, np.ndarray | np.generic):
         raise TypeError(f"{name} is a buffer: an array or None, got {type(value).__name__}")
     return None if value is None else np.asarray(value)
-
-
-def _array_of(value: Any) -> npt.NDArray[Any]:
-    """Return the array of a Tensor or of another framework's tensor, or of anything array-like."""
-    return np.asarray(value.detach().numpy() if hasattr(value, "detach") else value)

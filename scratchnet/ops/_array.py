@@ -151,6 +151,16 @@ def resolve_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     return dims[:ndim] or tuple(range(ndim))
 
 
+def shapes_of(**arrays: Array | None) -> str:
+    """Return the names and shapes of the arrays that are there, for an error message."""
+    return ", ".join(f"{key} {a.shape}" for key, a in arrays.items() if a is not None)
+
+
+def require_probability(name: str, p: float) -> None:
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name}: p is a probability, got {p}")
+
+
 def require_same_dtype(name: str, **arrays: Array | None) -> None:
     """Raise unless all arrays are floating and of one dtype: a silent cast would halve the speed."""
     given = {key: a for key, a in arrays.items() if a is not None}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, require_same_dtype
+from scratchnet.ops._array import Array, Pullback, require_same_dtype, shapes_of
 from scratchnet.ops._window import Pair, Window, pair, require_images
 
 __all__ = ["conv2d"]
@@ -64,7 +64,8 @@ def conv2d(
     y_shape = (x_shape[0], *w.shape[:2], prod(window.out))  # (N, G, F/G, L)
 
     y = np.empty(y_shape, x.dtype)
-    blocks, buffer = _blocks_and_buffer(x_shape, x.dtype, window, BLOCK_BYTES)
+    blocks = _blocks(x_shape, x.dtype, window, BLOCK_BYTES)
+    buffer = _buffer(blocks, x_shape[1], x.dtype, window)
     for images in blocks:
         cols = _gather(x[images], window, buffer)
         cols = cols.reshape(len(cols), groups, w.shape[2], y_shape[3])
@@ -82,9 +83,8 @@ def conv2d(
             _, g_filters, length = y_shape[1:]
             dw = np.zeros((groups, g_filters, prod(w_shape[1:])), dy.dtype)
             # A block is at least as large as what its product is added to.
-            blocks, buffer = _blocks_and_buffer(
-                x_shape, dy.dtype, window, max(BLOCK_BYTES, dw.nbytes), images_last=True
-            )
+            blocks = _blocks(x_shape, dy.dtype, window, max(BLOCK_BYTES, dw.nbytes))
+            buffer = _buffer(blocks, x_shape[1], dy.dtype, window, images_last=True)
             for images in blocks:
                 cols = _gather(kept_x[images], window, buffer)
                 n = len(cols)  # the windows of n images side by side: one long contraction
@@ -95,7 +95,7 @@ def conv2d(
         if kept_w is not None:
             dx = np.zeros(x_shape, dy.dtype)
             transposed = kept_w.swapaxes(-1, -2)  # (G, K, F/G)
-            for images in _blocks_and_buffer(x_shape, dy.dtype, window, BLOCK_BYTES)[0]:
+            for images in _blocks(x_shape, dy.dtype, window, BLOCK_BYTES):
                 dcols = transposed @ dy[images]  # (G, K, F/G) @ (n, G, F/G, L) -> (n, G, K, L)
                 _scatter(dcols, window, dx[images])
         if not has_bias:
@@ -105,26 +105,32 @@ def conv2d(
     return y.reshape(x_shape[0], w_shape[0], *window.out), pullback
 
 
-def _blocks_and_buffer(
-    x_shape: tuple[int, ...],
+def _blocks(
+    x_shape: tuple[int, ...], dtype: np.dtype[Any], window: Window, block_bytes: int
+) -> list[slice]:
+    """Return slices over the images: as many at a time as have columns of block_bytes, at least one."""
+    per_image = prod((x_shape[1], *window.kernel, *window.out)) * dtype.itemsize
+    length = max(1, block_bytes // max(1, per_image))
+    return [slice(i, min(i + length, x_shape[0])) for i in range(0, x_shape[0], length)]
+
+
+def _buffer(
+    blocks: list[slice],
+    channels: int,
     dtype: np.dtype[Any],
     window: Window,
-    block_bytes: int,
     images_last: bool = False,
-) -> tuple[list[slice], Array]:
-    """Return slices over the images, and a buffer (n, C, kh, kw, OH, OW) for the columns of one slice.
+) -> Array:
+    """Return a buffer (n, C, kh, kw, OH, OW) for the columns of one block.
 
-    The buffer starts as zeros, which are the padding: a tap writes the same places in every block,
-    and what no tap writes stays 0. images_last: lay it out in memory as (C, kh, kw, n, OH, OW).
+    It starts as zeros, which are the padding: a tap writes the same places in every block, and what
+    no tap writes stays 0. images_last: lay it out in memory as (C, kh, kw, n, OH, OW).
     """
-    per_image = (x_shape[1], *window.kernel, *window.out)
-    length = max(1, min(x_shape[0], block_bytes // max(1, prod(per_image) * dtype.itemsize)))
-    blocks = [slice(i, min(i + length, x_shape[0])) for i in range(0, x_shape[0], length)]
-    if window.is_each_entry:
-        length = 0  # x is its own columns: nothing is copied
+    # The first block is the longest. A window of one entry needs none: x is its own columns.
+    n = blocks[0].stop if blocks and not window.is_each_entry else 0
     if images_last:
-        return blocks, np.moveaxis(np.zeros((*per_image[:3], length, *window.out), dtype), 3, 0)
-    return blocks, np.zeros((length, *per_image), dtype)
+        return np.moveaxis(np.zeros((channels, *window.kernel, n, *window.out), dtype), 3, 0)
+    return np.zeros((n, channels, *window.kernel, *window.out), dtype)
 
 
 def _gather(x: Array, window: Window, buffer: Array) -> Array:
@@ -156,9 +162,7 @@ def _window_of(
     """Check the arguments of a convolution and return its sliding window."""
     require_same_dtype("conv2d", x=x, weight=weight, bias=bias)
     require_images("conv2d", x)
-    shapes = f"x {x.shape}, weight {weight.shape}" + (
-        "" if bias is None else f", bias {bias.shape}"
-    )
+    shapes = shapes_of(x=x, weight=weight, bias=bias)
     if weight.ndim != 4 or 0 in (weight.shape[0], *weight.shape[2:]):
         raise ValueError(
             f"weight takes the shape (F, C/groups, kh, kw) with at least one filter and tap: {shapes}"

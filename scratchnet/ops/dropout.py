@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float
+from scratchnet.ops._array import Array, Pullback, as_float, require_probability
 
 __all__ = ["dropout"]
 
@@ -28,8 +28,7 @@ def dropout(
     Source: Srivastava et al. 2014, section 10 (inverted form).
     """
     x = as_float(x)
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p is a probability, got {p}")
+    require_probability("dropout", p)
     if (seed is None) == (mask is None):
         raise ValueError("dropout takes either a seed or a mask")
     if mask is None:

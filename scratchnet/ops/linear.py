@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import prod
 
-from scratchnet.ops._array import Array, Pullback, require_same_dtype, sum_to
+from scratchnet.ops._array import Array, Pullback, require_same_dtype, shapes_of, sum_to
 
 __all__ = ["linear", "matmul"]
 
@@ -31,9 +31,7 @@ def linear(
     for a frozen weight or for an input without gradient is never computed.
     """
     require_same_dtype("linear", x=x, weight=weight, bias=bias)
-    shapes = f"x {x.shape}, weight {weight.shape}" + (
-        "" if bias is None else f", bias {bias.shape}"
-    )
+    shapes = shapes_of(x=x, weight=weight, bias=bias)
     if weight.ndim != 2 or x.ndim < 1:
         raise ValueError(f"linear takes x (…, in) and weight (out, in), got {shapes}")
     if x.shape[-1] != weight.shape[1]:

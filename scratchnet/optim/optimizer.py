@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchnet._array_like import array_of
 from scratchnet.autograd import Tensor, enable_grad, mark_changed
 
 __all__ = ["Optimizer", "Params", "decayed", "in_blocks", "require_not_negative", "zeros_once"]
@@ -236,7 +237,7 @@ def _plain(value: Any) -> Any:
 
 def _restored(name: str, value: Any, p: Tensor) -> Any:
     """Return a saved entry of p's state: the count of steps, or an array like p."""
-    array = np.asarray(value.detach().numpy() if hasattr(value, "detach") else value)
+    array = array_of(value)
     if name == "step":
         return int(array)
     if array.shape != p.shape or array.dtype.kind not in "biuf":

@@ -215,8 +215,8 @@ def test_the_last_block_may_be_shorter():
     one_image = 1 * 2 * 2 * 3 * 3 * 8  # C · kh · kw · OH · OW numbers of 8 bytes
     x, weight = np.zeros((7, 1, 4, 4)), np.zeros((1, 1, 2, 2))
     window = convolution._window_of(x, weight, None, 1, 0, 1, 1)
-    blocks, buffer = convolution._blocks_and_buffer(x.shape, x.dtype, window, 3 * one_image)
-    assert len(buffer) == 3
+    blocks = convolution._blocks(x.shape, x.dtype, window, 3 * one_image)
+    assert len(convolution._buffer(blocks, 1, x.dtype, window)) == 3
     assert blocks == [slice(0, 3), slice(3, 6), slice(6, 7)]
 
 
