@@ -12,15 +12,21 @@ __all__ = ["compute_class_weight"]
 
 
 def compute_class_weight(
-    class_weight: Mapping[Any, float] | str | None, *, classes: NDArray[Any], y: NDArray[Any]
+    class_weight: Mapping[Any, float] | str | None,
+    *,
+    classes: NDArray[Any],
+    y: NDArray[Any],
+    sample_weight: NDArray[Any] | None = None,
 ) -> NDArray[np.float64]:
     """Return the weight of each class, (K,).
 
         "balanced":  weight_k = N / (K N_k)      every class then weighs N / K in all
 
+    With sample weights, N and N_k are the sums of weights: of all samples and of those of class k.
+
     class_weight: "balanced", None (all ones), or a dictionary from class to weight; a class that is
         not in it has weight 1.
-    classes: the K classes. y: the labels, (N,), each of them one of the classes.
+    classes: the K classes. y: the labels, (N,), each of them one of the classes. sample_weight: (N,).
     Raises ValueError for negative weights; for labels that are no class; for a key that is no class
     while some class has no weight (it is misspelt); for "balanced" with a class that y lacks.
 
@@ -44,7 +50,13 @@ def compute_class_weight(
         if len(present) < len(classes):
             missing = classes[~np.isin(classes, present)]
             raise ValueError(f"class_weight='balanced': y has no sample of {missing.tolist()}")
-        return len(y) / (len(classes) * counts)
+        if sample_weight is None:
+            return len(y) / (len(classes) * counts)
+        weighed = np.bincount(np.searchsorted(classes, y), weights=sample_weight)
+        if not weighed.all():
+            empty = classes[weighed == 0].tolist()
+            raise ValueError(f"class_weight='balanced': all samples of {empty} have weight 0")
+        return np.asarray(sample_weight.sum() / (len(classes) * weighed), dtype=np.float64)
     if not isinstance(class_weight, Mapping):
         raise TypeError(
             f"class_weight must be 'balanced', a dictionary or None, got {class_weight!r}"

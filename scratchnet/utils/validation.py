@@ -15,15 +15,18 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from scratchnet.exceptions import DataConversionWarning, NotFittedError
+from scratchnet.utils.indexing import num_samples
 
 __all__ = [
     "check_array",
     "check_consistent_length",
+    "check_finite",
     "check_is_fitted",
     "check_random_state",
     "check_sample_weight",
     "check_scalar",
     "column_or_1d",
+    "numeric_targets",
     "validate_data",
 ]
 
@@ -34,7 +37,7 @@ def check_array(
     array: ArrayLike,
     *,
     dtype: DTypeLike | Sequence[DTypeLike] | None = FLOATS,
-    ensure_all_finite: bool = True,
+    ensure_all_finite: bool | str = True,
     ensure_2d: bool = True,
     ensure_min_samples: int = 1,
     ensure_min_features: int = 1,
@@ -44,6 +47,7 @@ def check_array(
 
     dtype: the types that are kept; everything else (integers, bools, objects that are numbers)
         becomes the first of them. None keeps whatever comes.
+    ensure_all_finite: True refuses NaN and infinity, "allow-nan" infinity only, False neither.
     Raises TypeError for sparse matrices and for entries that are no numbers; ValueError for complex
     numbers, another rank than two, too few rows or columns, NaN and infinity.
 
@@ -88,12 +92,19 @@ def check_array(
             except (TypeError, ValueError, OverflowError) as error:
                 raise type(error)(f"{input_name} must hold numbers: {error}") from error
     if ensure_all_finite:
-        _check_finite(out, input_name)
+        check_finite(out, input_name, allow_nan=ensure_all_finite == "allow-nan")
     return out
 
 
-def _check_finite(array: NDArray[Any], input_name: str) -> None:
-    """Raise a ValueError that names the first NaN or infinity of `array`, if there is one."""
+def check_finite(array: NDArray[Any], input_name: str, *, allow_nan: bool = False) -> None:
+    """Raise a ValueError that names the first NaN or infinity of `array`, if there is one.
+
+    allow_nan: only an infinity is refused.
+
+    >>> check_finite(np.array([1.0, np.inf]), "y_score")
+    Traceback (most recent call last):
+    ValueError: Input y_score contains infinity: row 1
+    """
     if array.dtype.kind == "O":
         bad = np.array([value is None or value != value for value in array.flat], dtype=bool)
         bad = bad.reshape(array.shape)
@@ -103,7 +114,7 @@ def _check_finite(array: NDArray[Any], input_name: str) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             if np.isfinite(array.sum()):
                 return
-        bad = ~np.isfinite(array)
+        bad = np.isinf(array) if allow_nan else ~np.isfinite(array)
     elif array.dtype.kind in "mM":
         bad = np.isnat(array)
     else:
@@ -141,7 +152,7 @@ def column_or_1d(y: ArrayLike, *, input_name: str = "y", warn: bool = False) -> 
         raise ValueError(
             f"{input_name} should be a 1d array, got an array of shape {out.shape} instead."
         )
-    _check_finite(out, input_name)
+    check_finite(out, input_name)
     return out
 
 
@@ -152,7 +163,7 @@ def check_consistent_length(**arrays: Any) -> None:
     Traceback (most recent call last):
     ValueError: the numbers of samples differ: X has 2, y has 3
     """
-    lengths = {name: len(array) for name, array in arrays.items() if array is not None}
+    lengths = {name: num_samples(array) for name, array in arrays.items() if array is not None}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise ValueError(f"the numbers of samples differ: {found}")
@@ -250,13 +261,32 @@ def check_is_fitted(
         raise NotFittedError(msg % {"name": type(estimator).__name__})
 
 
+def numeric_targets(y: ArrayLike, dtype: DTypeLike, *, input_name: str = "y") -> NDArray[Any]:
+    """Return `y` as quantities: (N,) for one target, (N, M) for several, of this dtype."""
+    out = check_array(y, ensure_2d=False, input_name=input_name)
+    if out.ndim not in (1, 2) or 0 in out.shape[1:]:
+        raise ValueError(
+            f"{input_name} should be a 1d array, or a table (samples, targets), "
+            f"it has shape {out.shape}"
+        )
+    return out.astype(dtype, copy=False)
+
+
 def validate_data(
-    estimator: Any, X: ArrayLike, y: Any = "no_validation", *, reset: bool = True, **check: Any
+    estimator: Any,
+    X: ArrayLike,
+    y: Any = "no_validation",
+    *,
+    reset: bool = True,
+    multi_output: bool = False,
+    **check: Any,
 ) -> Any:
     """Return `X`, or `(X, y)` where `y` is passed, checked; keep or compare what `fit` saw.
 
     reset: in `fit`, remember the number of features (`n_features_in_`) and, of a DataFrame, their
         names (`feature_names_in_`); otherwise compare them with those remembered.
+    multi_output: y holds quantities, (N,) or (N, M), and becomes of X's dtype; otherwise it is a
+        vector of any kind.
     check: arguments of `check_array`.
     """
     name = type(estimator).__name__
@@ -274,7 +304,7 @@ def validate_data(
         )
     if isinstance(y, str) and y == "no_validation":
         return table
-    target = column_or_1d(y, warn=True)
+    target = numeric_targets(y, table.dtype) if multi_output else column_or_1d(y, warn=True)
     check_consistent_length(X=table, y=target)
     return table, target
 
