@@ -25,7 +25,15 @@ from scratchnet.utils.validation import (
     column_or_1d,
 )
 
-__all__ = ["BaseEstimator", "ClassifierMixin", "RegressorMixin", "check_is_fitted", "clone"]
+__all__ = [
+    "BaseEstimator",
+    "ClassifierMixin",
+    "OneToOneFeatureMixin",
+    "RegressorMixin",
+    "TransformerMixin",
+    "check_is_fitted",
+    "clone",
+]
 
 
 class BaseEstimator:
@@ -187,3 +195,51 @@ class RegressorMixin:
         tags.regressor_tags = RegressorTags()
         tags.target_tags.required = True
         return tags
+
+
+class TransformerMixin:
+    """A transformer: it has `fit` and `transform`. Stands left of `BaseEstimator` among the bases.
+
+    scikit-learn's `set_output` is left out: what comes back is a NumPy array.
+    """
+
+    def fit_transform(self, X: ArrayLike, y: Any = None, **fit_params: Any) -> NDArray[Any]:
+        """Return `X` transformed by what was learned from it: `fit(X, y, **fit_params).transform(X)`."""
+        fitted = self.fit(X, y, **fit_params)  # type: ignore[attr-defined]
+        transformed: NDArray[Any] = fitted.transform(X)
+        return transformed
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import TransformerTags
+
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.transformer_tags = TransformerTags()
+        return tags
+
+
+class OneToOneFeatureMixin:
+    """A transformer whose output has the features of its input, under their names."""
+
+    n_features_in_: int
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
+        """Return the names of the output's features, (D,).
+
+        They are those of the DataFrame that was fitted, else `input_features`, else x0, x1, …
+        Raises ValueError if `input_features` are not those fitted, or another number.
+        """
+        check_is_fitted(self, "n_features_in_")
+        fitted = getattr(self, "feature_names_in_", None)
+        if input_features is None:
+            if fitted is not None:
+                return np.array(fitted, dtype=object)
+            return np.array([f"x{i}" for i in range(self.n_features_in_)], dtype=object)
+        names = np.asarray(input_features, dtype=object)
+        if fitted is not None and not np.array_equal(names, fitted):
+            raise ValueError("input_features is not equal to feature_names_in_")
+        if len(names) != self.n_features_in_:
+            raise ValueError(
+                f"input_features should have length equal to number of features "
+                f"({self.n_features_in_}), got {len(names)}"
+            )
+        return names

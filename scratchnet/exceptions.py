@@ -9,6 +9,7 @@ from typing import Any
 __all__ = [
     "ConvergenceWarning",
     "DataConversionWarning",
+    "FitFailedWarning",
     "NotFittedError",
     "UndefinedMetricWarning",
 ]
@@ -45,6 +46,10 @@ class ConvergenceWarning(_AlsoScikitLearns, UserWarning):
 
 class DataConversionWarning(_AlsoScikitLearns, UserWarning):
     """The data was read in another shape or type than the one it was given in."""
+
+
+class FitFailedWarning(_AlsoScikitLearns, RuntimeWarning):
+    """An estimator could not be fitted to some training parts, whose scores are replaced."""
 
 
 class UndefinedMetricWarning(_AlsoScikitLearns, UserWarning):

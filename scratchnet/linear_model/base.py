@@ -40,7 +40,8 @@ class LinearClassifierMixin(ClassifierMixin):
         Of two classes it is the second where f(x) > 0; a score of exactly 0 gives the first. Where
         several classes share the largest score, the first of them is taken.
         """
-        return self.classes_[largest_score(self.decision_function(X))]
+        number = largest_score(self.decision_function(X))  # first: it says if there was no fit
+        return self.classes_[number]
 
 
 class LinearRegressorMixin(RegressorMixin):

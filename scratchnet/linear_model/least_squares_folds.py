@@ -53,12 +53,19 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from scratchnet.linear_model.fold_models import FoldScaling, LinearFoldModels, test_scores
+from scratchnet.base import clone
+from scratchnet.linear_model.fold_models import (
+    FoldScaling,
+    LinearFoldModels,
+    learned_attributes,
+    test_scores,
+)
 from scratchnet.model_selection.folds import Folds
+from scratchnet.utils.validation import check_array, check_sample_weight, validate_data
 
-__all__ = ["fit_least_squares_folds"]
+__all__ = ["fit_least_squares_folds", "fit_regression_folds"]
 
 Array = NDArray[np.float64]
 Coefficients = Callable[[int], tuple[Array, Array]]
@@ -66,7 +73,55 @@ Coefficients = Callable[[int], tuple[Array, Array]]
 # The relative error that rounding may leave in the coefficients, as far as it can be estimated.
 ACCURACY = 1e-9
 EPSILON = float(np.finfo(np.float64).eps)
-BLOCK = 2**15  # numbers of x̃ that are worked on while they are in the cache
+BLOCK = 2**16  # numbers of x̃ that are worked on while they are in the cache
+
+
+def fit_regression_folds(
+    estimator: Any,
+    alpha: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    folds: Folds,
+    sample_weight: ArrayLike | None,
+    scaling: FoldScaling | None,
+) -> LinearFoldModels | None:
+    """Return the models of all folds of LinearRegression (alpha=0) or Ridge; None if not together.
+
+    It is not for constraints (`positive`), for solvers that stop short of the exact solution, for a
+    penalty of its own for each target, or where something is wrong with the data or a parameter:
+    that is for the fit of a fold to say. The models lack `singular_` and `rank_`.
+    """
+    fitted = clone(estimator)
+    try:
+        fitted.check_parameters()
+        table, targets = validate_data(fitted, X, y, multi_output=True)
+        penalty = np.unique(check_array(alpha, ensure_2d=False, input_name="alpha"))
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, len(table))
+    except (TypeError, ValueError):
+        return None
+    if (
+        len(penalty) != 1
+        or penalty[0] < 0
+        or targets.shape[1:] == (1,)
+        or estimator.positive
+        or estimator.solver not in ("auto", "cholesky", "svd", "qr")
+    ):
+        return None
+    one_target = targets.ndim == 1
+    models = fit_least_squares_folds(
+        estimator,
+        table,
+        targets.reshape(len(table), -1).astype(np.float64, copy=False),
+        float(penalty[0]),
+        folds,
+        sample_weight,
+        scaling,
+        one_target,
+    )
+    if models is not None:
+        models.attributes.update(learned_attributes(fitted))
+    return models
 
 
 def fit_least_squares_folds(
@@ -106,9 +161,7 @@ def fit_least_squares_folds(
     if found is None:
         return None
     scores, coefficients = found
-    return LinearFoldModels(
-        estimator, scores.astype(dtype), coefficients, {}, scaling, one_target
-    )
+    return LinearFoldModels(estimator, scores.astype(dtype), coefficients, {}, scaling, one_target)
 
 
 class _Moments:
@@ -163,31 +216,30 @@ def _from_hat_matrix(
     sizes = np.diff(folds.starts)
     missed = np.empty((len(folds.test_indices), residual.shape[1]))  # r, (M, T)
     for m in np.unique(sizes[sizes > 0]):
-        at_most = max(1, BLOCK // (m * moments.n_features))
         of_size = np.flatnonzero(sizes == m)
+        if m == 1:
+            places = folds.starts[of_size]
+            S = folds.test_indices[places]
+            left = 1 - _leverages(moments, inverse, of_intercept)[S]  # 1 − h_ii
+            if not (left * ACCURACY >= error).all():
+                return None
+            missed[places] = residual[S] / left[:, None]
+            continue
+        at_most = max(1, BLOCK // (m * moments.n_features))
         for first in range(0, len(of_size), at_most):
             block = of_size[first : first + at_most]
             places = folds.starts[block, None] + np.arange(m)  # (F', m)
             S = folds.test_indices[places]
             x = moments.X[S]  # (F', m, D)
-            if m == 1:
-                k = np.einsum("fmd,fmd->fm", x @ inverse, x)[:, :, None]
-            else:
-                k = (x @ inverse) @ x.transpose(0, 2, 1)  # (F', m, D) @ (F', D, m)
+            k = (x @ inverse) @ x.transpose(0, 2, 1)  # (F', m, D) @ (F', D, m)
             k += of_intercept
             if moments.weight is not None:
                 k *= moments.weight[S][:, None, :]
-            without = np.eye(m) - k  # I − k_SS diag(s_S)
-            if m == 1:
-                if (without <= 0).any():
-                    return None
-                grown = 1 / without
-            else:
-                try:
-                    grown = np.linalg.inv(without)
-                except np.linalg.LinAlgError:
-                    return None
-            # What was lost in A⁻¹ grows with the inverse of what is left of the sample.
+            try:
+                grown = np.linalg.inv(np.eye(m) - k)  # (I − k_SS diag(s_S))⁻¹
+            except np.linalg.LinAlgError:
+                return None
+            # What was lost in A⁻¹ grows with the inverse of what is left of the samples.
             if not error * np.abs(grown).sum(axis=2).max() <= ACCURACY:
                 return None
             missed[places] = grown @ residual[S]  # (F', m, m) @ (F', m, T)
@@ -202,6 +254,17 @@ def _from_hat_matrix(
     scores -= missed
     scores += moments.y_mean
     return scores, coefficients
+
+
+def _leverages(moments: _Moments, inverse: Array, of_intercept: float) -> Array:
+    """Return h_ii = s_i (x̃_iᵀ A⁻¹ x̃_i + 1/W) of every sample, (N,)."""
+    leverages = np.empty(moments.n_samples)
+    step = max(1, BLOCK // moments.n_features)
+    for start in range(0, moments.n_samples, step):
+        x = moments.X[start : start + step]
+        np.einsum("nd,nd->n", x @ inverse, x, out=leverages[start : start + step])
+    leverages += of_intercept
+    return leverages if moments.weight is None else leverages * moments.weight
 
 
 def _intercept_without(moments: _Moments, removed: NDArray[np.intp], coef: Array) -> Array:

@@ -55,7 +55,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):
     tol: stop where the largest entry of the gradient of the mean loss is not above it. The gradient
         is that for standardised features, so that their units do not matter.
     fit_intercept: whether to learn b.
-    class_weight: "balanced" for W / (K W_k), W and W_k the sums of sample weights, a dictionary from class to weight, or None.
+    class_weight: "balanced" for W / (K W_k), W and W_k the sums of sample weights of all and of the
+        class, a dictionary from class to weight, or None.
     random_state: nothing is drawn; it is here because scikit-learn's solvers take it.
     solver: "newton-cholesky", Newton's method: fewest steps, each K D (N + K D) numbers wide · "lbfgs":
         for so many features that (K D)² numbers do not fit · "gradient-descent", the plainest: steps

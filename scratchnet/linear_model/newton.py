@@ -53,24 +53,23 @@ def newton(
         n_iter[going] += 1
         step = _newton_step(loss, p[going], gradient[going], going)
         promise = (step * gradient[going]).sum(axis=(1, 2))
-        length, before = 1.0, None
+        length = 1.0
         for _ in range(MAX_HALVINGS):
             trial = w[going] - length * step
             p_trial = loss.probabilities(trial)
             gradient_trial = loss.gradient(trial, p_trial, going)
             accepted = _largest(gradient_trial) <= 0.5 * _largest(gradient[going])
             if not accepted.all():
-                if before is None:
-                    before = loss.value(w[going], going)
-                allowed = before - 1e-4 * length * promise
-                accepted |= loss.value(trial, going) < allowed
+                asked = np.flatnonzero(~accepted)
+                models = going[asked]
+                allowed = loss.value(w[models], models) - 1e-4 * length * promise[asked]
+                accepted[asked] = loss.value(trial[asked], models) < allowed
             taken = going[accepted]
             w[taken], p[taken] = trial[accepted], p_trial[accepted]
             gradient[taken] = gradient_trial[accepted]
             if accepted.all():
                 break
             going, step, promise = going[~accepted], step[~accepted], promise[~accepted]
-            before = before[~accepted] if before is not None else None
             length /= 2
         else:
             stalled[going] = True

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchnet.model_selection.shuffle_split import StratifiedShuffleSplit
+
 __all__ = ["Patience", "stratified_holdout", "xorshift_permutation"]
 
 
@@ -62,37 +64,18 @@ def stratified_holdout(
 ) -> NDArray[np.bool_]:
     """Return a mask, (N,), of the ⌈fraction · N⌉ samples held out, each class with its share.
 
-    They are the samples of scikit-learn's StratifiedShuffleSplit with the same random state.
+    They are the test part of the first `StratifiedShuffleSplit`.
     Raises ValueError if a class has fewer than two samples, or a side has fewer than classes.
     """
-    classes, label, counts = np.unique(y, return_inverse=True, return_counts=True)
-    n_held = math.ceil(fraction * len(y))
-    if counts.min() < 2 or min(n_held, len(y) - n_held) < len(classes):
+    splitter = StratifiedShuffleSplit(1, test_size=fraction, random_state=random_state)
+    try:
+        _, held = next(splitter.split(y, y))
+    except ValueError as error:
+        n_held = math.ceil(fraction * len(y))
         raise ValueError(
             f"validation_fraction={fraction} of {len(y)} samples holds out {n_held} and leaves "
-            f"{len(y) - n_held}: each side needs a sample of each of the {len(classes)} classes, "
-            f"which have {counts.tolist()}"
-        )
-    kept = _apportion(counts, len(y) - n_held, random_state)
-    held = _apportion(counts - kept, n_held, random_state)
+            f"{len(y) - n_held}: {error}"
+        ) from error
     mask = np.zeros(len(y), dtype=bool)
-    for k in range(len(classes)):
-        members = np.flatnonzero(label == k)[random_state.permutation(counts[k])]
-        mask[members[kept[k] : kept[k] + held[k]]] = True
+    mask[held] = True
     return mask
-
-
-def _apportion(
-    counts: NDArray[np.int_], n_seats: int, random_state: np.random.RandomState
-) -> NDArray[np.int_]:
-    """Return how many of `n_seats` each class gets: by the largest remainder, ties by lot."""
-    exact = counts / counts.sum() * n_seats
-    seats = np.floor(exact).astype(int)
-    remainder = exact - seats
-    for value in np.unique(remainder)[::-1]:
-        n_left = n_seats - int(seats.sum())
-        if n_left == 0:
-            break
-        tied = np.flatnonzero(remainder == value)
-        seats[random_state.choice(tied, size=min(len(tied), n_left), replace=False)] += 1
-    return seats

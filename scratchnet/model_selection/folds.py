@@ -24,7 +24,11 @@ __all__ = ["FoldModels", "Folds", "folds_of"]
 
 
 class FoldModels(Protocol):
-    """What `fit_folds` returns: one fitted model for each fold."""
+    """What `fit_folds` returns: one fitted model for each fold.
+
+    The models of a classifier all know the same classes. Where a training part lacks a class,
+    `fit_folds` returns None.
+    """
 
     def model(self, fold: int) -> Any:
         """Return the estimator of a fold, as `clone(estimator).fit(X[train], y[train])` would be."""
@@ -77,17 +81,28 @@ class Folds:
 
     @classmethod
     def from_splits(cls, splits: Iterable[tuple[Any, Any]], n_samples: int) -> Folds:
-        """Return the folds of (train, test) pairs of indices or of masks."""
-        trains, tests = [], []
-        for train, test in splits:
-            for part, parts in ((train, trains), (test, tests)):
-                indices = np.asarray(part)
-                indices = np.flatnonzero(indices) if indices.dtype == bool else indices
-                if len(indices) and not -n_samples <= indices.min() <= indices.max() < n_samples:
-                    raise ValueError(f"a fold names sample {indices.max()} of {n_samples} samples")
-                parts.append(indices.astype(np.intp, copy=False) % max(n_samples, 1))
+        """Return the folds of (train, test) pairs of indices or of masks.
+
+        Training parts that are all samples but the tested ones, in order, are not kept.
+        """
+        trains: list[NDArray[np.intp] | None] = []
+        tests: list[NDArray[np.intp]] = []
+        for pair in splits:
+            train, test = (_indices(part, n_samples) for part in pair)
+            is_rest = len(train) + len(test) == n_samples and np.array_equal(
+                train, _all_but(test, n_samples)
+            )
+            trains.append(None if is_rest else train)
+            tests.append(test)
         starts = np.cumsum([0, *map(len, tests)])
-        return cls(n_samples, np.concatenate([np.zeros(0, np.intp), *tests]), starts, trains)
+        test_indices = np.concatenate([np.zeros(0, np.intp), *tests])
+        if all(train is None for train in trains):
+            return cls(n_samples, test_indices, starts)
+        train_parts = [
+            _all_but(test, n_samples) if train is None else train
+            for train, test in zip(trains, tests, strict=True)
+        ]
+        return cls(n_samples, test_indices, starts, train_parts)
 
     def __len__(self) -> int:
         """Return F."""
@@ -105,9 +120,7 @@ class Folds:
         """Return the samples that a fold trains on."""
         if self.train_parts is not None:
             return self.train_parts[fold]
-        is_training = np.ones(self.n_samples, dtype=bool)
-        is_training[self.test(fold)] = False
-        return np.flatnonzero(is_training)
+        return _all_but(self.test(fold), self.n_samples)
 
     def train_counts(self, first: int, last: int) -> NDArray[np.float64]:
         """Return how often each sample stands in the training parts first … last − 1, (B, N).
@@ -128,6 +141,22 @@ class Folds:
         return len(self.test_indices) == self.n_samples and bool(
             (np.bincount(self.test_indices, minlength=self.n_samples) == 1).all()
         )
+
+
+def _indices(part: Any, n_samples: int) -> NDArray[np.intp]:
+    """Return indices, or the places where a mask is true, as indices from 0 to N − 1."""
+    indices = np.asarray(part)
+    if indices.dtype == bool:
+        return np.flatnonzero(indices)
+    if len(indices) and not -n_samples <= indices.min() <= indices.max() < n_samples:
+        raise ValueError(f"a fold names sample {indices.max()} of {n_samples} samples")
+    return indices.astype(np.intp, copy=False) % max(n_samples, 1)
+
+
+def _all_but(test: NDArray[np.intp], n_samples: int) -> NDArray[np.intp]:
+    is_training = np.ones(n_samples, dtype=bool)
+    is_training[test] = False
+    return np.flatnonzero(is_training)
 
 
 def folds_of(cv: Any, X: Any, y: Any = None, groups: Any = None) -> Folds:
