@@ -10,19 +10,13 @@ from __future__ import annotations
 
 import copy
 import inspect
-import warnings
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scratchnet.exceptions import UndefinedMetricWarning
 from scratchnet.utils.validation import (
-    check_array,
-    check_consistent_length,
     check_is_fitted,
-    check_sample_weight,
-    column_or_1d,
 )
 
 __all__ = [
@@ -137,14 +131,10 @@ class ClassifierMixin:
 
         accuracy = Σ_i w_i [ŷ_i = y_i] / Σ_i w_i
         """
+        from scratchnet.metrics.accuracy import accuracy_score  # here: metrics stand above
+
         y_pred = self.predict(X)  # type: ignore[attr-defined]
-        y_true = column_or_1d(y)
-        check_consistent_length(X=y_pred, y=y_true)
-        kinds = {"number" if a.dtype.kind in "biuf" else a.dtype.kind for a in (y_true, y_pred)}
-        if len(kinds) > 1 and "number" in kinds and "O" not in kinds:  # none could ever be equal
-            raise ValueError(f"y holds {y_true.dtype} labels, predict gave {y_pred.dtype}")
-        weight = check_sample_weight(sample_weight, len(y_true))
-        return float(np.average(y_true == y_pred, weights=weight))
+        return float(accuracy_score(y, y_pred, sample_weight=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import ClassifierTags
@@ -169,23 +159,10 @@ class RegressorMixin:
         Of several outputs, (N, M), the mean of their R². A constant y scores 1 if it is predicted
         perfectly, else 0. Of fewer than two samples R² is undefined: NaN with a warning.
         """
-        y_pred = np.asarray(self.predict(X))  # type: ignore[attr-defined]
-        y_true = check_array(y, ensure_2d=False, input_name="y")
-        check_consistent_length(X=y_pred, y=y_true)
-        if len(y_true) < 2:
-            message = f"R² is not defined with {len(y_true)} sample: it needs two or more"
-            warnings.warn(UndefinedMetricWarning(message), stacklevel=2)
-            return float("nan")
-        y_true, y_pred = (a.reshape(len(a), -1) for a in (y_true, y_pred))  # (N, M)
-        if y_true.shape != y_pred.shape:
-            raise ValueError(f"y has {y_true.shape[1]} outputs, predict gave {y_pred.shape[1]}")
-        weight = check_sample_weight(sample_weight, len(y_true))
-        mean = np.average(y_true, axis=0, weights=weight)
-        unexplained: NDArray[np.float64] = weight @ (y_true - y_pred) ** 2  # (M,)
-        total: NDArray[np.float64] = weight @ (y_true - mean) ** 2  # (M,)
-        varies = total > 0
-        r2 = np.where(varies, 1 - unexplained / np.where(varies, total, 1), unexplained == 0)
-        return float(r2.mean())
+        from scratchnet.metrics.explained import r2_score  # here: metrics stand above
+
+        y_pred = self.predict(X)  # type: ignore[attr-defined]
+        return float(r2_score(y, y_pred, sample_weight=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import RegressorTags

@@ -167,7 +167,7 @@ def test_accuracy_is_the_weighted_share_of_right_predictions():
 
 
 def test_accuracy_of_labels_of_another_type_is_refused():
-    with pytest.raises(ValueError, match=r"y holds int64 labels, predict gave <U1"):
+    with pytest.raises(ValueError, match="Mix of label input types"):
         Classifier().score([["a"], ["b"]], [0, 1])
 
 
@@ -194,13 +194,13 @@ def test_r2_of_a_constant_is_one_if_it_is_predicted_and_else_zero(prediction, r2
 
 
 def test_r2_of_one_sample_is_undefined():
-    with pytest.warns(UndefinedMetricWarning, match="not defined with 1 sample"):
+    with pytest.warns(UndefinedMetricWarning, match="less than two samples"):
         assert np.isnan(Regressor().score([[1.0]], [1.0]))
 
 
 @pytest.mark.parametrize("estimator", [Classifier(), Regressor()], ids=["accuracy", "R²"])
 def test_scores_of_different_lengths_are_refused(estimator):
-    with pytest.raises(ValueError, match="X has 2, y has 3"):
+    with pytest.raises(ValueError, match="y_true has 3, y_pred has 2"):
         estimator.score([[1], [2]], [1, 2, 3])
 
 

@@ -1,4 +1,4 @@
-"""The command line: `scratchnet tour`, or `python -m scratchnet tour`."""
+"""The command line: `scratchnet tour` and `scratchnet evaluate`, or `python -m scratchnet ...`."""
 
 from scratchnet.cli.command_line import CommandError, main
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import scratchnet
 from scratchnet.cli.error import CommandError
+from scratchnet.cli.evaluate import command as evaluate
 from scratchnet.cli.tour import command as tour
 
 __all__ = ["CommandError", "main"]
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--version", action="version", version=f"scratchnet {scratchnet.__version__}"
     )
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for command in (tour,):
+    for command in (tour, evaluate):
         command.add_command(commands)
     arguments = parser.parse_args(argv)
     name = f"scratchnet {arguments.command}"

@@ -14,24 +14,11 @@ from numpy.typing import NDArray
 
 from scratchnet.base import clone
 from scratchnet.linear_model.base import largest_score, log_probabilities, probabilities
-from scratchnet.model_selection.folds import Folds
+from scratchnet.model_selection.folds import Folds, FoldScaling
 
-__all__ = ["FoldScaling", "LinearFoldModels", "learned_attributes", "test_scores"]
+__all__ = ["LinearFoldModels", "learned_attributes", "test_scores"]
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class FoldScaling:
-    """What a scaler, fitted to each training part, does to the features there.
-
-        z = (x − shift) / scale
-
-    shift, scale: (F, D). A scaler that stands before a linear model hands this to its `fit_folds`.
-    """
-
-    shift: Array
-    scale: Array
 
 
 def test_scores(folds: Folds, X: NDArray[Any], coef: Array, intercept: Array) -> Array:

@@ -24,6 +24,7 @@ __all__ = [
     "solve_triangular",
     "solve_with_cholesky",
     "svd_with_targets",
+    "triangle_of",
 ]
 
 
@@ -138,6 +139,24 @@ def ridge_cholesky(
     return X.T @ solution if is_wide else solution
 
 
+def triangle_of(A: NDArray[Any]) -> NDArray[Any]:
+    """Return the R (D, D) of  A = Q R  for a long table A (N, D): columns of the same lengths and angles.
+
+    Blocks of rows are reduced to their triangles first, each while it is in the cache, and then the
+    triangles to one: A = diag(Q₁, Q₂, …) [R₁; R₂; …]. Source: Demmel, Grigori, Hoemmen & Langou 2012,
+    "Communication-optimal parallel and sequential QR and LU factorizations", section 4 (TSQR).
+    """
+    N, D = A.shape
+    rows = max(512, 4 * D)
+    n_blocks = N // rows
+    if n_blocks > 1:
+        blocks = A[: n_blocks * rows].reshape(n_blocks, rows, D)
+        triangles: Any = np.linalg.qr(blocks, mode="r")  # (n_blocks, D, D)
+        A = np.concatenate([triangles.reshape(n_blocks * D, D), A[n_blocks * rows :]])
+    R: Any = np.linalg.qr(A, mode="r")
+    return np.asarray(R)
+
+
 def svd_with_targets(
     X: NDArray[Any], y: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -148,7 +167,7 @@ def svd_with_targets(
     """
     (N, D), M = X.shape, y.shape[1]
     if N > 2 * (D + M) and M <= D:
-        R: Any = np.linalg.qr(np.hstack([X, y]), mode="r")  # (D + M, D + M)
+        R = triangle_of(np.hstack([X, y]))  # (D + M, D + M)
         X, y = R[:, :D], R[:, D:]
     U, s, Vt = np.linalg.svd(X, full_matrices=False)
     return U.T @ y, s, Vt

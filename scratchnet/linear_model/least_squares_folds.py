@@ -57,12 +57,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from scratchnet.base import clone
 from scratchnet.linear_model.fold_models import (
-    FoldScaling,
     LinearFoldModels,
     learned_attributes,
     test_scores,
 )
-from scratchnet.model_selection.folds import Folds
+from scratchnet.model_selection.folds import Folds, FoldScaling
 from scratchnet.utils.validation import check_array, check_sample_weight, validate_data
 
 __all__ = ["fit_least_squares_folds", "fit_regression_folds"]

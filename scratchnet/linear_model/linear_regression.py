@@ -16,7 +16,7 @@ from scratchnet.base import BaseEstimator
 from scratchnet.exceptions import ConvergenceWarning
 from scratchnet.linear_model.base import LinearRegressorMixin
 from scratchnet.linear_model.descent import gradient_descent
-from scratchnet.linear_model.fold_models import FoldScaling, LinearFoldModels
+from scratchnet.linear_model.fold_models import LinearFoldModels
 from scratchnet.linear_model.least_squares import (
     center,
     ridge_svd,
@@ -25,7 +25,7 @@ from scratchnet.linear_model.least_squares import (
 )
 from scratchnet.linear_model.least_squares_folds import fit_regression_folds
 from scratchnet.linear_model.nonnegative_least_squares import nonnegative_least_squares
-from scratchnet.model_selection.folds import Folds
+from scratchnet.model_selection.folds import Folds, FoldScaling
 from scratchnet.utils.parallel import parallel_map
 from scratchnet.utils.validation import check_sample_weight, check_scalar, validate_data
 
@@ -113,7 +113,7 @@ class LinearRegression(LinearRegressorMixin, BaseEstimator):
     solver: "cholesky", "qr" and "gradient-descent" are the three functions above, "svd" is for
         collinear columns too (`ridge_svd` with α = 0). "auto" takes Cholesky where X is so well
         conditioned that less than six digits are lost, "svd" elsewhere. "cholesky" and "qr" turn
-        to "svd" where columns are collinear.
+        to "svd" where columns are collinear by the measure of tol, "cholesky" from √(D ε) on.
     max_iter: the most steps of "gradient-descent"; a ConvergenceWarning says that they were not enough.
 
     Learned: `coef_` (D,), or (M, D) for y (N, M); `intercept_`, a number or (M,); `rank_` and
@@ -209,17 +209,22 @@ class LinearRegression(LinearRegressorMixin, BaseEstimator):
         solver = self.solver
         if len(X) <= X.shape[1] and solver != "gradient-descent":
             solver = "svd"  # too few samples for the others: without the mean N − 1 count
-        if solver == "qr":
-            s = np.linalg.svd(X, compute_uv=False)
-        elif solver != "svd":
+        least = self.tol  # what counts as 0, relative to the largest singular value
+        if solver != "svd":
             G, b = X.T @ X, X.T @ y
-            s = np.sqrt(np.maximum(np.linalg.eigvalsh(G)[::-1], 0))[: len(X)]
+        if solver in ("auto", "cholesky"):
+            s = np.sqrt(np.maximum(np.linalg.eigvalsh(G)[::-1], 0))
+            least = max(
+                self.tol, (len(G) * float(np.finfo(X.dtype).eps)) ** 0.5
+            )  # s² is right to ε
+        elif solver != "svd":
+            s = np.linalg.svd(X, compute_uv=False)
         if solver == "auto":
             # The eigenvalues s² are right to ε s_max², and so is the solution: half of ε's digits,
             # and two more, are required of both.
             enough = max(100 * float(np.finfo(X.dtype).eps) ** 0.5, self.tol**2)
             solver = "cholesky" if s[-1] ** 2 > enough * s[0] ** 2 else "svd"
-        if solver in ("cholesky", "qr") and s[-1] <= self.tol * s[0]:
+        if solver in ("cholesky", "qr") and s[-1] <= least * s[0]:
             solver = "svd"
         if solver == "cholesky":
             coef = by_cholesky(G, b)

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchnet.linear_model.fold_models import FoldScaling, LinearFoldModels, test_scores
+from scratchnet.linear_model.fold_models import LinearFoldModels, test_scores
 from scratchnet.linear_model.logistic_loss import Array, LogisticLoss
 from scratchnet.linear_model.newton import newton
 from scratchnet.linear_model.standardised_features import StandardisedFeatures, one_hot
-from scratchnet.model_selection.folds import Folds
+from scratchnet.model_selection.folds import Folds, FoldScaling
 from scratchnet.utils.class_weight import compute_class_weight
 
 __all__ = ["fit_logistic_folds"]

@@ -21,12 +21,12 @@ from scratchnet.linear_model.base import (
     probabilities,
 )
 from scratchnet.linear_model.descent import gradient_descent, lbfgs
-from scratchnet.linear_model.fold_models import FoldScaling, LinearFoldModels, learned_attributes
+from scratchnet.linear_model.fold_models import LinearFoldModels, learned_attributes
 from scratchnet.linear_model.logistic_folds import fit_logistic_folds
 from scratchnet.linear_model.logistic_loss import Array, LogisticLoss
 from scratchnet.linear_model.newton import newton
 from scratchnet.linear_model.standardised_features import StandardisedFeatures, one_hot
-from scratchnet.model_selection.folds import Folds
+from scratchnet.model_selection.folds import Folds, FoldScaling
 from scratchnet.utils.class_weight import compute_class_weight
 from scratchnet.utils.multiclass import unique_labels
 from scratchnet.utils.validation import check_sample_weight, check_scalar, validate_data

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchnet.linear_model.least_squares import triangle_of
+
 __all__ = ["nonnegative_least_squares"]
 
 
@@ -40,7 +42,7 @@ def nonnegative_least_squares(
     N, D = X.shape
     max_iter = 3 * D if max_iter is None else max_iter
     if N > D + 1:  # [X y] = Q R leaves all lengths and angles as they are
-        R: Any = np.linalg.qr(np.column_stack([X, y]), mode="r")
+        R = triangle_of(np.column_stack([X, y]))
         X, y = R[:, :-1], R[:, -1]
     G = X.T @ X
     length = np.sqrt(np.diag(G))  # ‖x_j‖: the choice does not depend on the columns' units

@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from scratchnet.base import BaseEstimator
 from scratchnet.exceptions import ConvergenceWarning
 from scratchnet.linear_model.base import LinearRegressorMixin
-from scratchnet.linear_model.fold_models import FoldScaling, LinearFoldModels
+from scratchnet.linear_model.fold_models import LinearFoldModels
 from scratchnet.linear_model.krylov import lsqr, ridge_conjugate_gradients
 from scratchnet.linear_model.least_squares import center, ridge_cholesky, ridge_svd
 from scratchnet.linear_model.least_squares_folds import fit_regression_folds
 from scratchnet.linear_model.nonnegative_least_squares import nonnegative_least_squares
-from scratchnet.model_selection.folds import Folds
+from scratchnet.model_selection.folds import Folds, FoldScaling
 from scratchnet.utils.validation import (
     check_array,
     check_sample_weight,

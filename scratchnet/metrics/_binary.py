@@ -36,6 +36,8 @@ def check_option(name: str, value: Any, options: Sequence[Any]) -> None:
 def read_scores(y_score: ArrayLike, input_name: str = "y_score") -> NDArray[Any]:
     """Return scores as an array of numbers, (N,) or (N, K); their dtype stays. NaN is refused."""
     score = check_array(y_score, dtype=None, ensure_2d=False, input_name=input_name)
+    if score.dtype.kind in "SU":
+        raise ValueError(f"{input_name} must hold numbers, it has dtype {score.dtype}")
     if score.dtype.kind not in "biuf":
         score = check_array(score, dtype=np.float64, ensure_2d=False, input_name=input_name)
     if score.ndim == 2 and score.shape[1] == 1:
@@ -128,16 +130,25 @@ def threshold_sweep(
     score = score[order]
     differs = score[1:] != score[:-1]
     last = np.append(np.flatnonzero(differs), len(score) - 1)  # of each block
-    if weight is not None and len(last) < len(score):
+    thresholds = score[last]
+    del score  # 8 bytes a sample less while the sums are made
+    if weight is None:
+        tps = np.cumsum(positive[order], dtype=np.float64)[last]
+        fps = last + 1.0
+        fps -= tps
+        return fps, tps, thresholds
+    if len(last) < len(order):
         # Equal scores in the order of the samples, so that the weights are added up in an order, and
         # rounded, that does not depend on the machine's sort. Two sorts of that kind, the second one
         # of integers (block, sample), are several times as fast as a stable one.
-        block = np.append(0, differs.cumsum()) * len(score)
-        order = np.sort(block + order) - block
-    if weight is None:
-        tps = np.cumsum(positive[order])[last]
-        fps = last + 1 - tps
-    else:
-        tps = np.cumsum(np.where(positive, weight, 0.0)[order])[last]
-        fps = np.cumsum(np.where(positive, 0.0, weight)[order])[last]
-    return fps.astype(np.float64), tps.astype(np.float64), score[last]
+        block = np.append(0, differs.cumsum())
+        block *= len(order)
+        order = order + block
+        order.sort()
+        order -= block
+    sums = []
+    for weights in (np.where(positive, 0.0, weight), np.where(positive, weight, 0.0)):
+        in_order = weights[order]
+        sums.append(np.cumsum(in_order, out=in_order)[last])
+    fps, tps = sums
+    return fps, tps, thresholds

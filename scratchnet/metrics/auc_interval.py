@@ -145,7 +145,7 @@ def delong_test(
     >>> a, b = [0.1, 0.4, 0.2, 0.8, 0.9, 0.3], [0.2, 0.1, 0.9, 0.3, 0.6, 0.7]
     >>> test = delong_test([0, 0, 0, 1, 1, 1], a, b)
     >>> round(test.auc_a, 3), round(test.auc_b, 3), round(test.p_value, 2)
-    (0.889, 0.667, 0.67)
+    (0.889, 0.667, 0.59)
     """
     z = critical_value(confidence_level)
     positive, a, _ = read_binary(y_true, y_score_a, pos_label, name="y_score_a")

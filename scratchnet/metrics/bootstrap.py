@@ -87,7 +87,7 @@ def bootstrap_interval(
     >>> y = np.arange(20.0)
     >>> interval = bootstrap_interval(np.mean, y, random_state=0)
     >>> interval.estimate, round(interval.low, 1), round(interval.high, 1)
-    (9.5, 6.8, 11.9)
+    (9.5, 6.9, 12.0)
     """
     check_scalar(n_resamples, "n_resamples", Integral, min_val=2)
     check_option("method", method, ("BCa", "percentile"))

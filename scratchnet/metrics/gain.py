@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scratchnet.metrics._binary import read_weight
+from scratchnet.metrics._row_blocks import by_row_blocks
 from scratchnet.utils.multiclass import type_of_target
 from scratchnet.utils.validation import check_array, check_consistent_length, check_scalar
 
@@ -49,7 +50,8 @@ def dcg_score(
     check_scalar(log_base, "log_base", Real, min_val=0, include_boundaries="neither")
     relevance, score, weight = _read_rankings(y_true, y_score, k, sample_weight)
     discount = _discount(relevance.shape[1], k, log_base)
-    return float(np.average(_dcg(relevance, score, discount, ignore_ties), weights=weight))
+    gain = by_row_blocks(lambda y, s: _dcg(y, s, discount, ignore_ties), relevance, score)
+    return float(np.average(gain, weights=weight))
 
 
 def ndcg_score(
@@ -73,7 +75,7 @@ def ndcg_score(
     >>> ndcg_score([[0, 0, 1]], [[0.9, 0.5, 0.1]])  # 1 / log2(4) of the best, 1 / log2(2)
     0.5
     """
-    relevance = check_array(y_true, dtype=None, ensure_2d=False, input_name="y_true")
+    relevance = check_array(y_true, ensure_2d=False, input_name="y_true")
     if relevance.size and relevance.min() < 0:
         raise ValueError(
             f"ndcg_score should not be used on negative y_true values: the lowest is {relevance.min()}"
@@ -85,10 +87,13 @@ def ndcg_score(
         )
     relevance, score, weight = _read_rankings(relevance, y_score, k, sample_weight)
     discount = _discount(relevance.shape[1], k, 2)
-    gain = _dcg(relevance, score, discount, ignore_ties)
-    ideal = np.sort(relevance, axis=1)[:, ::-1] @ discount
-    share = np.divide(gain, ideal, out=np.zeros_like(gain), where=ideal != 0)
-    return float(np.average(share, weights=weight))
+
+    def share(y: NDArray[Any], s: NDArray[Any]) -> NDArray[np.float64]:
+        gain = _dcg(y, s, discount, ignore_ties)
+        ideal = np.sort(y, axis=1)[:, ::-1] @ discount
+        return np.divide(gain, ideal, out=np.zeros(len(y)), where=ideal != 0)
+
+    return float(np.average(by_row_blocks(share, relevance, score), weights=weight))
 
 
 def _read_rankings(

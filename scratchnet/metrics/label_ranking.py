@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scratchnet.metrics._binary import read_weight
+from scratchnet.metrics._row_blocks import by_row_blocks
 from scratchnet.utils.multiclass import type_of_target
 from scratchnet.utils.validation import check_array, check_consistent_length
 
@@ -37,11 +38,14 @@ def coverage_error(
     relevant, score, weight = _read_labels(
         y_true, y_score, sample_weight, ("multilabel-indicator",)
     )
+    return float(np.average(by_row_blocks(_coverage, relevant, score), weights=weight))
+
+
+def _coverage(relevant: NDArray[np.bool_], score: NDArray[Any]) -> NDArray[np.intp]:
     # With the samples along the second axis: NumPy's reductions over a short last axis are slow.
     columns = np.ascontiguousarray(score.T)  # (K, N)
     lowest = np.where(relevant.T, columns, np.inf).min(axis=0)
-    coverage = (columns >= lowest).sum(axis=0)
-    return float(np.average(coverage, weights=weight))
+    return (columns >= lowest).sum(axis=0)
 
 
 def label_ranking_average_precision_score(
@@ -66,13 +70,16 @@ def label_ranking_average_precision_score(
     relevant, score, weight = _read_labels(
         y_true, y_score, sample_weight, ("multilabel-indicator", "binary")
     )
+    return float(np.average(by_row_blocks(_precision, relevant, score), weights=weight))
+
+
+def _precision(relevant: NDArray[np.bool_], score: NDArray[Any]) -> NDArray[np.float64]:
     ranked, n_at_least = _ranked_rows(relevant, score, falling=True)
     n_relevant_at_least = _relevant_until(ranked, n_at_least)
     n_relevant = relevant.sum(axis=1)
     total = (ranked * n_relevant_at_least / n_at_least).sum(axis=1)
     is_open = (n_relevant > 0) & (n_relevant < relevant.shape[1])
-    precision = np.divide(total, n_relevant, out=np.ones(len(relevant)), where=is_open)
-    return float(np.average(precision, weights=weight))
+    return np.divide(total, n_relevant, out=np.ones(len(relevant)), where=is_open)
 
 
 def label_ranking_loss(
@@ -94,12 +101,15 @@ def label_ranking_loss(
     relevant, score, weight = _read_labels(
         y_true, y_score, sample_weight, ("multilabel-indicator",)
     )
+    return float(np.average(by_row_blocks(_loss, relevant, score), weights=weight))
+
+
+def _loss(relevant: NDArray[np.bool_], score: NDArray[Any]) -> NDArray[np.float64]:
     ranked, n_at_most = _ranked_rows(relevant, score, falling=False)
     n_wrong = (~ranked * _relevant_until(ranked, n_at_most)).sum(axis=1)
     n_relevant = relevant.sum(axis=1)
     n_pairs = n_relevant * (relevant.shape[1] - n_relevant)
-    loss = np.divide(n_wrong, n_pairs, out=np.zeros(len(relevant)), where=n_pairs > 0)
-    return float(np.average(loss, weights=weight))
+    return np.divide(n_wrong, n_pairs, out=np.zeros(len(relevant)), where=n_pairs > 0)
 
 
 def _read_labels(

@@ -110,10 +110,12 @@ def _text(rows: list[Any], tail: list[Any], digits: int) -> str:
 
     def numbers(name: str, *values: Any) -> str:
         *scores, support = values
-        cells = [f"{score:.{digits}f}" for score in scores]
-        if name == "accuracy":  # one number, in the column of the F-score
-            cells[:2] = "", ""
-        return line(name, *cells, str(support))
+        return line(name, *[f"{score:.{digits}f}" for score in scores], str(support))
+
+    def average(name: str, *values: Any) -> str:
+        if name != "accuracy":
+            return numbers(name, *values)
+        return line(name, "", "", f"{values[2]:.{digits}f}", str(values[3]))
 
     lines = [line("", *HEADERS), "", *(numbers(*row) for row in rows), ""]
-    return "\n".join(lines + [numbers(*row) for row in tail]) + "\n"
+    return "\n".join(lines + [average(*row) for row in tail]) + "\n"

@@ -228,11 +228,12 @@ def _one_vs_one(codes: NDArray[np.intp], score: NDArray[Any], is_weighted: bool)
 
     codes: the column of each sample's class, (N,).
     """
-    members = {int(a): score[codes == a] for a in np.unique(codes)}
+    members = {int(a): np.flatnonzero(codes == a) for a in np.unique(codes)}
     areas, sizes = [], []
     for a, b in combinations(members, 2):
         both = np.concatenate((members[a], members[b]))
         is_a = np.arange(len(both)) < len(members[a])
-        areas.append((rank_sum_auc(is_a, both[:, a]) + rank_sum_auc(~is_a, both[:, b])) / 2)
+        of_a = rank_sum_auc(is_a, score[both, a])
+        areas.append((of_a + rank_sum_auc(~is_a, score[both, b])) / 2)
         sizes.append(len(both))
     return float(np.average(areas, weights=sizes if is_weighted else None))

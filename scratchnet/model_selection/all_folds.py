@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchnet.metrics.explained import r2_score
-from scratchnet.model_selection.folds import FoldModels, Folds
+from scratchnet.model_selection.folds import FoldModels, Folds, has_fit_folds
 from scratchnet.model_selection.samples import take_params
 from scratchnet.model_selection.scoring import (
-    RESPONSES,
     FoldOutput,
-    depth_of,
     metric_of_score,
     response_method,
     score,
@@ -37,23 +35,13 @@ def fit_all_folds(
     `sample_weight`, or where `fit_folds` says so by None. Where it raises, None too: fitted one by
     one, the folds say which of them fail, and how.
     """
-    if not _has_fit_folds(type(estimator)) or fit_params.keys() - {"sample_weight"}:
+    if not has_fit_folds(type(estimator)) or fit_params.keys() - {"sample_weight"}:
         return None
     try:
         models: FoldModels | None = estimator.fit_folds(X, y, folds, **fit_params)
     except Exception:
         return None
     return models
-
-
-def _has_fit_folds(cls: type) -> bool:
-    """Return whether `fit_folds` speaks for the `fit` and `predict` that the class has.
-
-    A subclass with a `fit` of its own inherits a `fit_folds` that knows nothing of it.
-    """
-    own = depth_of(cls, "fit_folds")
-    others = ("fit", *RESPONSES)
-    return hasattr(cls, "fit_folds") and all(own <= depth_of(cls, name) for name in others)
 
 
 def score_all_folds(

@@ -15,12 +15,24 @@ searches ask for it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FoldModels", "Folds", "folds_of"]
+__all__ = [
+    "RESPONSES",
+    "FoldModels",
+    "FoldScaling",
+    "Folds",
+    "depth_of",
+    "folds_of",
+    "has_fit_folds",
+]
+
+
+RESPONSES = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
 
 class FoldModels(Protocol):
@@ -39,6 +51,20 @@ class FoldModels(Protocol):
         method: "predict", "decision_function", "predict_proba" or "predict_log_proba"; the samples
         are in the order of `folds.test_indices`.
         """
+
+
+@dataclass(frozen=True)
+class FoldScaling:
+    """What a scaler, fitted to each training part, does to the features there.
+
+        z = (x − shift) / scale
+
+    shift, scale: (F, D). A scaler gives it by `fold_scaling(X, folds)`; a pipeline hands it to the
+    `fit_folds` of a linear model behind the scaler, as `scaling=`.
+    """
+
+    shift: NDArray[np.float64]
+    scale: NDArray[np.float64]
 
 
 class Folds:
@@ -168,3 +194,19 @@ def folds_of(cv: Any, X: Any, y: Any = None, groups: Any = None) -> Folds:
     if hasattr(cv, "fold_numbers"):
         return Folds.from_numbers(cv.fold_numbers(X, y, groups), cv.get_n_splits(X, y, groups))
     return Folds.from_splits(cv.split(X, y, groups), n_samples)
+
+
+def has_fit_folds(cls: type) -> bool:
+    """Return whether `fit_folds` speaks for the `fit` and `predict` that the class has.
+
+    A subclass with a `fit` of its own inherits a `fit_folds` that knows nothing of it.
+    """
+    own = depth_of(cls, "fit_folds")
+    others = ("fit", *RESPONSES)
+    return hasattr(cls, "fit_folds") and all(own <= depth_of(cls, name) for name in others)
+
+
+def depth_of(cls: type, name: str) -> int:
+    """Return how many classes lie before the one that defines an attribute; all, if none does."""
+    bases = cls.__mro__
+    return next((i for i, base in enumerate(bases) if name in vars(base)), len(bases))

@@ -17,10 +17,9 @@ from scratchnet.base import clone
 from scratchnet.model_selection.all_folds import fit_all_folds
 from scratchnet.model_selection.evaluation import evaluation_of
 from scratchnet.model_selection.executors import spread
-from scratchnet.model_selection.folds import Folds
+from scratchnet.model_selection.folds import RESPONSES, Folds
 from scratchnet.model_selection.samples import take_params, take_part
 from scratchnet.model_selection.scoring import (
-    RESPONSES,
     FoldOutput,
     resolve_scorer,
     response_method,

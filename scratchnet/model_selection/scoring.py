@@ -16,19 +16,16 @@ from typing import Any
 
 from scratchnet.base import ClassifierMixin, RegressorMixin
 from scratchnet.metrics.scorers import PassthroughScorer, check_scoring, get_scorer
+from scratchnet.model_selection.folds import RESPONSES, depth_of
 
 __all__ = [
-    "RESPONSES",
     "FoldOutput",
     "accepts_sample_weight",
-    "depth_of",
     "metric_of_score",
     "resolve_scorer",
     "response_method",
     "score",
 ]
-
-RESPONSES = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
 
 def resolve_scorer(estimator: Any, scoring: Any) -> Any:
@@ -45,12 +42,6 @@ def response_method(scorer: Any, estimator: Any) -> str | None:
     if isinstance(methods, str):
         return methods
     return next((method for method in methods or () if hasattr(estimator, method)), None)
-
-
-def depth_of(cls: type, name: str) -> int:
-    """Return how many classes lie before the one that defines an attribute; all, if none does."""
-    bases = cls.__mro__
-    return next((i for i, base in enumerate(bases) if name in vars(base)), len(bases))
 
 
 def metric_of_score(scorer: Any, estimator: Any) -> Any:

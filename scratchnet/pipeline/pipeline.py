@@ -17,16 +17,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from scratchnet.base import BaseEstimator, check_is_fitted, clone
 from scratchnet.exceptions import NotFittedError
+from scratchnet.model_selection.folds import FoldModels, Folds, depth_of, has_fit_folds
 from scratchnet.pipeline.steps import StepsMixin, is_passthrough
 from scratchnet.utils.available_if import available_if
 from scratchnet.utils.estimator_type import estimator_type
+from scratchnet.utils.indexing import take_samples
+from scratchnet.utils.validation import check_array
 
 __all__ = ["Pipeline", "make_pipeline"]
 
 
 def _last_has(name: str) -> Callable[[Pipeline], bool]:
-    """Return the condition that the last step has a method."""
-    return lambda pipeline: hasattr(pipeline._step(-1), name)
+    """Return the condition that the last step has a method; its AttributeError says that it has none."""
+    return lambda pipeline: getattr(pipeline._step(-1), name) is not None
 
 
 def _last_transforms(pipeline: Pipeline) -> bool:
@@ -107,6 +110,37 @@ class Pipeline(StepsMixin, BaseEstimator):
                 return transformed
             return _fit_transform(self._step(-1), transformed, y, of_step[self.steps[-1][0]])[0]
 
+    def fit_folds(
+        self, X: Any, y: Any, folds: Folds, sample_weight: Any = None
+    ) -> FoldModels | None:
+        """Return the pipelines of all folds, fitted together; None if that cannot be done here.
+
+        It can if the last step can, and before it stands nothing, or one scaler that has
+        `fold_scaling`: then nothing is scaled for any fold, see `FoldScaling`. sample_weight: must be
+        None, since `fit` takes weights only by the name of a step.
+        """
+        last, active = self._step(-1), [step for _, _, step in self._active(with_last=False)]
+        if (
+            not has_fit_folds(type(last))
+            or len(active) > 1
+            or self.memory is not None
+            or self.transform_input is not None
+            or sample_weight is not None
+        ):
+            return None
+        self._check_steps()
+        if not active:
+            models = last.fit_folds(X, y, folds)
+        elif depth_of(type(active[0]), "fold_scaling") > depth_of(type(active[0]), "fit"):
+            return None  # a subclass with a fit of its own, or no scaler that is known
+        else:
+            table = check_array(X)
+            scaling = active[0].fold_scaling(table, folds)
+            if scaling is None:
+                return None
+            models = last.fit_folds(table, y, folds, scaling=scaling)
+        return None if models is None else PipelineFoldModels(self, X, folds, models)
+
     @available_if(_last_has("fit_predict"))
     def fit_predict(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Fit, and return what `fit_predict` of the last step gives."""
@@ -137,8 +171,10 @@ class Pipeline(StepsMixin, BaseEstimator):
         memory = _check_memory(self.memory)
         if memory is not None:
             fit_one = memory.cache(_fit_transform)
-        for i, name, step in self._active(with_last=False):
+        for i, (name, step) in enumerate(self.steps[:-1]):
             with self._timed(i):
+                if is_passthrough(step):
+                    continue
                 unfitted = step if memory is None else clone(step)
                 X, fitted = fit_one(unfitted, X, y, of_step[name])
             if fitted is not step:
@@ -268,6 +304,28 @@ class Pipeline(StepsMixin, BaseEstimator):
             tags.regressor_tags = deepcopy(last.regressor_tags)
             tags.transformer_tags = deepcopy(last.transformer_tags)
         return tags
+
+
+class PipelineFoldModels:
+    """The fitted pipelines of all folds, of which the last steps were fitted together.
+
+    models: of the last step. A scaler in front is fitted when a pipeline is asked for.
+    """
+
+    def __init__(self, pipeline: Pipeline, X: Any, folds: Folds, models: FoldModels) -> None:
+        self.pipeline, self.X, self.folds, self.models = pipeline, X, folds, models
+
+    def model(self, fold: int) -> Pipeline:
+        """Return the fitted pipeline of a fold."""
+        pipeline: Pipeline = clone(self.pipeline)
+        for _, _, step in pipeline._active(with_last=False):
+            step.fit(take_samples(self.X, self.folds.train(fold)))
+        pipeline.steps[-1] = (pipeline.steps[-1][0], self.models.model(fold))
+        return pipeline
+
+    def test_output(self, method: str) -> NDArray[Any]:
+        """Return what each fold's pipeline gives for the samples that the fold tests, (M, ...)."""
+        return self.models.test_output(method)
 
 
 def _fit_transform(step: Any, X: Any, y: Any, params: dict[str, Any]) -> tuple[Any, Any]:

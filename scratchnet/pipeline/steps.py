@@ -32,7 +32,8 @@ class StepsMixin:
         """Return the step at a place. In an empty pipeline that is an AttributeError, as `hasattr` needs."""
         if not self.steps:
             raise AttributeError("the pipeline is empty")
-        return self.steps[place][1]
+        step = self.steps[place][1]
+        return "passthrough" if step is None else step
 
     def _active(self, *, with_last: bool = True) -> Iterator[tuple[int, str, Any]]:
         """Yield (number, name, step) for the steps that are not "passthrough"."""

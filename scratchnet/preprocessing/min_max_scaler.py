@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scratchnet.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from scratchnet.model_selection.folds import Folds, FoldScaling
+from scratchnet.preprocessing.scaler_folds import training_ranges
 from scratchnet.utils.validation import check_array, check_is_fitted, check_scalar, validate_data
 
 __all__ = ["MinMaxScaler"]
+
+FLOATS = (np.float64, np.float32, np.float16)  # what stays as it is
 
 
 class MinMaxScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -74,7 +78,7 @@ class MinMaxScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"Minimum of desired feature range must be smaller than maximum. Got {low}, {high}."
             )
         is_first = not hasattr(self, "n_samples_seen_")
-        table = validate_data(self, X, reset=is_first, ensure_all_finite="allow-nan")
+        table = validate_data(self, X, reset=is_first, dtype=FLOATS, ensure_all_finite="allow-nan")
         least, greatest = table.min(axis=0), table.max(axis=0)  # NaN if there is one
         if np.isnan(least).any():
             least, greatest = np.fmin.reduce(table, axis=0), np.fmax.reduce(table, axis=0)
@@ -86,16 +90,32 @@ class MinMaxScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.n_samples_seen_ = seen + len(table)
         self.data_min_, self.data_max_ = least, greatest
         self.data_range_ = greatest - least
-        tiny = 10 * np.finfo(table.dtype).eps
-        span = np.where(self.data_range_ < tiny, 1, self.data_range_)
-        self.scale_ = ((high - low) / span).astype(table.dtype, copy=False)
+        self.scale_ = self._scale_of(self.data_range_).astype(table.dtype, copy=False)
         self.min_ = low - least * self.scale_
         return self
+
+    def _scale_of(self, span: NDArray[Any]) -> NDArray[Any]:
+        """Return (high − low) / span; a feature that is constant, but for rounding, has a span of 1."""
+        low, high = self.feature_range
+        tiny = 10 * np.finfo(span.dtype).eps
+        scale: NDArray[Any] = (high - low) / np.where(span < tiny, 1, span)
+        return scale
+
+    def fold_scaling(self, X: NDArray[Any], folds: Folds) -> FoldScaling | None:
+        """Return what this scaler would learn from the training part of each fold.
+
+        X: (N, D), without NaN. None with `clip`, which is not affine. `Pipeline.fit_folds` uses it.
+        """
+        if self.clip:
+            return None
+        least, greatest = training_ranges(X, folds)
+        scale = self._scale_of(greatest - least)  # z = low + (x − least) scale
+        return FoldScaling(least - self.feature_range[0] / scale, 1 / scale)
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Return `X` (N, D) scaled, (N, D)."""
         check_is_fitted(self, "n_samples_seen_")
-        table = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
+        table = validate_data(self, X, reset=False, dtype=FLOATS, ensure_all_finite="allow-nan")
         out = None if self.copy or not table.flags.writeable else table
         scaled = np.multiply(table, self.scale_.astype(table.dtype, copy=False), out=out)
         scaled += self.min_.astype(table.dtype, copy=False)
@@ -104,7 +124,7 @@ class MinMaxScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Return  x = (z − min_) / scale_  for `X` (N, D) of scaled samples."""
         check_is_fitted(self, "n_samples_seen_")
-        table = check_array(X, ensure_all_finite="allow-nan")
+        table = check_array(X, dtype=FLOATS, ensure_all_finite="allow-nan")
         out = None if self.copy or not table.flags.writeable else table
         back = np.subtract(table, self.min_.astype(table.dtype, copy=False), out=out)
         back /= self.scale_.astype(table.dtype, copy=False)

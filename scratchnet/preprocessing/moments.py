@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Moments", "combine_moments", "moments_of"]
+__all__ = ["Moments", "combine_moments", "deviation_scale", "moments_of"]
 
 Array = NDArray[np.float64]
 
@@ -86,3 +86,17 @@ def combine_moments(a: Moments, b: Moments) -> Moments:
     start = np.where(a.weight > 0, a.mean, b.mean)
     scatter = a.scatter + b.scatter + delta**2 * a.weight * b.weight / some
     return Moments(n, start + delta * b.weight / some, scatter)
+
+
+def deviation_scale(moments: Moments) -> tuple[Array, Array]:
+    """Return the variances Q / n and the standard deviations, 1 in the place of 0.
+
+    A variance that is no more than what rounding of the mean can leave counts as 0. A feature with
+    nothing but NaN has NaN.
+    """
+    n, mean, scatter = moments
+    with np.errstate(invalid="ignore"):  # 0 / 0 for a feature with nothing but NaN
+        var = scatter / n
+    eps = float(np.finfo(np.float64).eps)
+    is_constant = var <= n * eps * var + (n * mean * eps) ** 2
+    return var, np.where(is_constant, 1.0, np.sqrt(var))

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scratchnet.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from scratchnet.preprocessing.moments import Moments, combine_moments, moments_of
+from scratchnet.model_selection.folds import Folds, FoldScaling
+from scratchnet.preprocessing.moments import Moments, combine_moments, deviation_scale, moments_of
+from scratchnet.preprocessing.scaler_folds import training_moments
 from scratchnet.utils.validation import (
     check_array,
     check_is_fitted,
@@ -18,6 +20,8 @@ from scratchnet.utils.validation import (
 )
 
 __all__ = ["StandardScaler"]
+
+FLOATS = (np.float64, np.float32, np.float16)  # what stays as it is
 
 
 class StandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -41,7 +45,8 @@ class StandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Learned: `mean_`, `var_`, `scale_` (D,), which is σ with 1 for 0, in float64 also for float32 data;
     None for what is not used (`mean_` is there with either of the two); `n_samples_seen_`, the number of
     samples or the sum of their weights, (D,) where NaN make it differ; `n_features_in_`;
-    `feature_names_in_` of a DataFrame. What is transformed keeps float32.
+    `feature_names_in_` of a DataFrame. What is transformed keeps float32
+    and float16.
 
     Sparse matrices and `set_output` are left out.
 
@@ -75,28 +80,33 @@ class StandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         for name in ("copy", "with_mean", "with_std"):
             check_scalar(getattr(self, name), name, (bool, np.bool_))
         is_first = not hasattr(self, "n_samples_seen_")
-        table = validate_data(self, X, reset=is_first, ensure_all_finite="allow-nan")
+        table = validate_data(self, X, reset=is_first, dtype=FLOATS, ensure_all_finite="allow-nan")
         weight = None
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, len(table))
         moments = moments_of(table, weight)
         if not is_first:
             moments = combine_moments(self._moments_so_far(table.shape[1]), moments)
-        n, mean, scatter = moments
+        n, mean, _ = moments
         self.mean_ = mean if self.with_mean or self.with_std else None
         self.var_ = self.scale_ = None
         if self.with_std:
-            with np.errstate(invalid="ignore"):  # 0 / 0 for a feature with nothing but NaN
-                self.var_ = var = scatter / n
-            eps = float(np.finfo(np.float64).eps)
-            is_constant = var <= n * eps * var + (n * mean * eps) ** 2
-            self.scale_ = np.where(is_constant, 1.0, np.sqrt(var))
+            self.var_, self.scale_ = deviation_scale(moments)
         is_integer = weight is None and (
             is_first or np.asarray(self.n_samples_seen_).dtype != float
         )
         seen = n.astype(np.int64) if is_integer else n
         self.n_samples_seen_ = seen[0] if (seen == seen[0]).all() else seen
         return self
+
+    def fold_scaling(self, X: NDArray[Any], folds: Folds) -> FoldScaling:
+        """Return what this scaler would learn from the training part of each fold.
+
+        X: (N, D), without NaN. `Pipeline.fit_folds` uses it.
+        """
+        moments = training_moments(X, folds)
+        scale = deviation_scale(moments)[1] if self.with_std else np.ones_like(moments.mean)
+        return FoldScaling(moments.mean if self.with_mean else np.zeros_like(scale), scale)
 
     def _moments_so_far(self, n_features: int) -> Moments:
         """Return the moments that the learned attributes stand for."""
@@ -109,7 +119,7 @@ class StandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: ArrayLike, copy: bool | None = None) -> NDArray[Any]:
         """Return `X` (N, D) scaled, (N, D). copy: in place of the parameter, for this call."""
         check_is_fitted(self, "n_samples_seen_")
-        table = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
+        table = validate_data(self, X, reset=False, dtype=FLOATS, ensure_all_finite="allow-nan")
         out = self._writable(table, copy)
         if self.with_mean and self.mean_ is not None:
             table = out = np.subtract(table, self.mean_.astype(table.dtype, copy=False), out=out)
@@ -120,7 +130,7 @@ class StandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def inverse_transform(self, X: ArrayLike, copy: bool | None = None) -> NDArray[Any]:
         """Return  x = σ z + x̄  for `X` (N, D) of scaled samples."""
         check_is_fitted(self, "n_samples_seen_")
-        table = check_array(X, ensure_all_finite="allow-nan")
+        table = check_array(X, dtype=FLOATS, ensure_all_finite="allow-nan")
         out = self._writable(table, copy)
         if self.with_std and self.scale_ is not None:
             table = out = np.multiply(table, self.scale_.astype(table.dtype, copy=False), out=out)

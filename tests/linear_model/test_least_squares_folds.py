@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from scratchnet.base import clone
 from scratchnet.datasets import load_diabetes
 from scratchnet.linear_model import LinearRegression, Ridge
-from scratchnet.linear_model.fold_models import FoldScaling
 from scratchnet.model_selection import LeavePOut, ShuffleSplit, TimeSeriesSplit
-from scratchnet.model_selection.folds import Folds, folds_of
+from scratchnet.model_selection.folds import Folds, FoldScaling, folds_of
 
 AGREEMENT = 1e-8  # of coefficients and predictions of order one
 

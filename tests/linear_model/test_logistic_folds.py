@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from scratchnet.datasets import load_breast_cancer, load_iris
 from scratchnet.linear_model import LogisticRegression, logistic_folds
-from scratchnet.linear_model.fold_models import FoldScaling
-from scratchnet.model_selection.folds import Folds
+from scratchnet.model_selection.folds import Folds, FoldScaling
 
 # Of coefficients, when both sides have been run to a gradient of 1e-12.
 AGREEMENT = 1e-8

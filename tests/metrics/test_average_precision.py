@@ -58,10 +58,10 @@ def test_average_precision_is_the_mean_over_positives_of_the_precision_at_their_
 
 
 def test_it_is_a_sum_of_steps_and_no_trapezoid():
-    y_true, score = [0, 0, 1, 1], [0.5, 0.1, 0.9, 0.1]
-    assert average_precision_score(y_true, score) == (1 + 2 / 4) / 2
+    y_true, score = [0, 1, 1], [0.5, 0.9, 0.1]
+    assert average_precision_score(y_true, score) == pytest.approx((1 + 2 / 3) / 2)
     precision, recall, _ = precision_recall_curve(y_true, score)
-    assert -np.trapezoid(precision, recall) != (1 + 2 / 4) / 2
+    assert -np.trapezoid(precision, recall) == pytest.approx(0.5 + 0.5 * (1 / 2 + 2 / 3) / 2)
 
 
 def test_constant_scores_have_the_share_of_the_positives():

@@ -66,6 +66,11 @@ def test_the_text_is_aligned_under_long_names_and_many_digits():
     assert len({len(line) for line in lines if line}) == 1
 
 
+def test_a_class_may_be_called_accuracy():
+    text = classification_report(["accuracy", "b"], ["accuracy", "b"])
+    assert text.split("\n")[2].split() == ["accuracy", "1.00", "1.00", "1.00", "1"]
+
+
 def test_the_support_of_a_prediction_that_is_never_right_stays_a_whole_number():
     # scikit-learn prints 1.0 there: see the docstring.
     with pytest.warns(UserWarning, match="ill-defined"):

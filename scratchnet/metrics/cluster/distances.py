@@ -14,12 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CLOSED_FORMS", "HEIGHT", "Clusters", "DistanceSums", "distance_sums", "precomputed"]
+__all__ = [
+    "CLOSED_FORMS",
+    "Clusters",
+    "DistanceSums",
+    "block_height",
+    "distance_sums",
+    "precomputed",
+]
 
 Floats = NDArray[np.float64]
 DistanceSums = Callable[[slice], Floats]
 EPS = float(np.finfo(np.float64).eps)
-HEIGHT = 64  # rows of a block of distances, at the most
+SMALL_PRODUCT = 2**18  # multiplications
+LONG = 200  # features from which on products use threads
 
 
 class Clusters(NamedTuple):
@@ -35,13 +43,22 @@ class Clusters(NamedTuple):
 
 
 def distance_sums(
-    metric: str | Callable[..., float], X: NDArray[Any], clusters: Clusters, **kwds: Any
+    metric: str | Callable[..., float],
+    X: NDArray[Any],
+    clusters: Clusters,
+    height: int,
+    twice: bool,
+    **kwds: Any,
 ) -> DistanceSums:
-    """Return the function that gives the sums of a metric, or of a function of two samples."""
+    """Return the function that gives the sums of a metric, or of a function of two samples.
+
+    height: no block has more rows. twice: whether a distance may be worked out from both of its ends,
+    so that blocks do not wait for each other; otherwise all sums, (N, K), are held in memory.
+    """
     if callable(metric):
         return _called(metric, X, clusters, kwds)
     if metric in ("euclidean", "l2"):
-        return _euclidean(_centred(X), clusters)
+        return _euclidean(_centred(X), clusters, height, twice)
     if metric in CLOSED_FORMS:
         return CLOSED_FORMS[metric](X.astype(np.float64, copy=False), clusters)
     names = ["euclidean", "l2", *CLOSED_FORMS, "precomputed"]
@@ -51,7 +68,7 @@ def distance_sums(
     )
 
 
-def _euclidean(X: Floats, clusters: Clusters) -> DistanceSums:
+def _euclidean(X: Floats, clusters: Clusters, height: int, twice: bool) -> DistanceSums:
     """The distances √(|x|² + |z|² − 2 x·z): all of a block are one product.
 
         (−2x, |x|², 1) · (z, 1, |z|²)
@@ -63,19 +80,46 @@ def _euclidean(X: Floats, clusters: Clusters) -> DistanceSums:
     squares = np.vecdot(X, X)
     ones = np.ones(len(X))
     left = np.column_stack([-2 * X, squares, ones])  # (N, D + 2)
-    right = _tiles(np.column_stack([X, ones, squares]))  # (T, D + 2, C)
+    right = _tiles(np.column_stack([X, ones, squares]), height)  # (T, D + 2, C)
     noise = 2 * (X.shape[1] + 4) * EPS * squares  # the bound on the error of a product of rows
     is_alone = clusters.sizes[clusters.codes] == 1
 
-    def sums(rows: slice) -> Floats:
+    def distances(rows: slice, from_tile: int) -> Floats:
+        """Return the distances of the rows to the samples from tile `from_tile` on, (R, ≥ N − …)."""
         here = np.arange(len(X))[rows]
-        block = np.empty((len(here), len(right) * right.shape[2]))  # (R, T·C)
-        tiles = block.reshape(len(here), len(right), -1).transpose(1, 0, 2)  # (T, R, C)
-        np.matmul(left[rows], right, out=tiles)  # (R, D + 2) @ (T, D + 2, C) -> (T, R, C)
+        z = right[from_tile:]
+        block = np.empty((len(here), len(z) * z.shape[2]))  # (R, T·C)
+        tiles = block.reshape(len(here), len(z), -1).transpose(1, 0, 2)  # (T, R, C)
+        np.matmul(left[rows], z, out=tiles)  # (R, D + 2) @ (T, D + 2, C) -> (T, R, C)
         np.sqrt(np.maximum(block, 0, out=block), out=block)
-        block = block[:, : len(X)]  # (R, N)
-        block[np.arange(len(here)), here] = 0
-        found = np.add.reduceat(block, clusters.starts, axis=1)  # (R, K)
+        block[np.arange(len(here)), here - from_tile * z.shape[2]] = 0
+        return block
+
+    def sums_twice(rows: slice) -> Floats:
+        return np.add.reduceat(distances(rows, 0)[:, : len(X)], clusters.starts, axis=1)  # (R, K)
+
+    def sums_once() -> Floats:
+        """Return all sums, (K, N), from the distances of each sample to those that come after it."""
+        found = np.zeros((len(clusters.sizes), len(X)))
+        for start in range(0, len(X), height):
+            end = min(start + height, len(X))
+            tile = start // right.shape[2]
+            first = tile * right.shape[2]  # the sample of the block's first column
+            block = distances(slice(start, end), tile)[:, start - first : len(X) - first]
+            k = clusters.codes[start]
+            starts = np.maximum(clusters.starts[k:] - start, 0)
+            found[k:, start:end] += np.add.reduceat(block, starts, axis=1).T
+            # The same distances seen from the other side, by the clusters of these rows.
+            codes = np.arange(k, clusters.codes[end - 1] + 1)
+            starts = np.maximum(clusters.starts[codes] - start, 0)
+            found[codes, end:] += np.add.reduceat(block[:, end - start :], starts, axis=0)
+        return found
+
+    all_sums = None if twice else sums_once()
+
+    def sums(rows: slice) -> Floats:
+        found = sums_twice(rows) if all_sums is None else all_sums[:, rows].T.copy()  # (R, K)
+        here = np.arange(len(X))[rows]
         means = found / clusters.sizes
         means[is_alone[here], clusters.codes[here[is_alone[here]]]] = np.inf
         nearest = np.partition(means, 1, axis=1)  # the two least come first
@@ -90,21 +134,32 @@ def _euclidean(X: Floats, clusters: Clusters) -> DistanceSums:
     return sums
 
 
-def _tiles(table: Floats) -> Floats:
+def _tiles(table: Floats, height: int) -> Floats:
     """Return the rows of a table, (N, E), in T tiles of C columns each, (T, E, C), zeros at the end.
 
-    A product of HEIGHT rows and one tile has at most 2¹⁸ multiplications: OpenBLAS works those out in
-    the calling thread. Waking another thread for each block takes longer than the product itself.
+    A product of `height` short rows and one tile has at most 2¹⁸ multiplications: OpenBLAS works those
+    out in the calling thread. Waking another for each block takes longer than the product. With long
+    rows the product is most of the work, and threads are worth while.
     """
     n, width = table.shape
-    n_columns = 2**18 // (HEIGHT * width)
-    if n_columns < 16:  # long rows: the product is the larger part, and threads are worth while
-        n_columns = n
+    n_columns = 2048 if width > LONG else max(4, SMALL_PRODUCT // (height * width))
     n_columns = min(n_columns, n)
     n_tiles = -(-n // n_columns)
     padded = np.zeros((n_tiles * n_columns, width))
     padded[:n] = table
     return np.ascontiguousarray(padded.reshape(n_tiles, n_columns, width).transpose(0, 2, 1))
+
+
+def block_height(X: NDArray[Any]) -> int:
+    """Return how many rows to work on at a time, (N, D): all if they are few.
+
+    24 rows are what a product of matrices needs to reach its speed, and 24 N distances stay in cache;
+    products that use threads need more.
+    """
+    n_samples, n_features = X.shape
+    if n_features + 2 > LONG:
+        return min(n_samples, 512)
+    return min(n_samples, max(24, SMALL_PRODUCT // (n_samples * (n_features + 2))))
 
 
 def _squared_euclidean(X: Floats, clusters: Clusters) -> DistanceSums:
@@ -150,7 +205,8 @@ def _manhattan(X: Floats, clusters: Clusters) -> DistanceSums:
                 found[k, order] += x * (2 * m - len(z[d])) + (
                     sums_below[d, -1] - 2 * sums_below[d, m]
                 )
-        return np.where(found.T > limit, found.T, 0)
+        found = found.T  # (R, K)
+        return np.where(found > limit, found, 0)
 
     return sums
 

@@ -89,7 +89,7 @@ def homogeneity_completeness_v_measure(
     mutual, h_true, h_pred = _information(overlaps(*check_clusterings(labels_true, labels_pred)))
     homogeneity = mutual / h_true if h_true else 1.0
     completeness = mutual / h_pred if h_pred else 1.0
-    if homogeneity + completeness == 0:
+    if homogeneity == 0 or completeness == 0:
         return homogeneity, completeness, 0.0
     v = (1 + beta) * homogeneity * completeness / (beta * homogeneity + completeness)
     return homogeneity, completeness, float(v)

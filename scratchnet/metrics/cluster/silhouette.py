@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from scratchnet.metrics.cluster.distances import (
     CLOSED_FORMS,
-    HEIGHT,
     Clusters,
     DistanceSums,
+    block_height,
     distance_sums,
     precomputed,
 )
@@ -51,10 +51,12 @@ def silhouette_samples(
     metric: "euclidean" ("l2"), "sqeuclidean", "manhattan" ("cityblock", "l1"), "cosine",
         "precomputed", or a function of two samples.
     n_jobs, working_memory: threads, and the MiB for the distances that each of them has in memory at a
-        time (8 by default). Other keywords go to the function of two samples.
+        time (16 by default). Other keywords go to the function of two samples.
 
-    Distances are never all in memory: O(N) of them are at a time. "sqeuclidean", "manhattan" and
-    "cosine" need none between samples, and take O(N K D) or O(N K D log N) steps instead of O(N² D).
+    Distances are never all in memory: O(N) of them are at a time. "euclidean" works each out once and
+    keeps O(N K) sums, but for many clusters (more than D, and than 64) or threads: then twice.
+    "sqeuclidean", "manhattan" and "cosine" need no distance of two samples, and take O(N K D) or
+    O(N K D log N) steps instead of O(N² D).
 
     Source: Rousseeuw 1987, "Silhouettes".
 
@@ -64,7 +66,11 @@ def silhouette_samples(
     table, values = _check(X, labels)
     n_jobs = kwds.pop("n_jobs", None)
     memory = check_scalar(
-        kwds.pop("working_memory", 8), "working_memory", Real, min_val=0, include_boundaries="right"
+        kwds.pop("working_memory", 16),
+        "working_memory",
+        Real,
+        min_val=0,
+        include_boundaries="right",
     )
     if kwds and not callable(metric):
         raise TypeError(f"metric={metric!r} takes no arguments, got {sorted(kwds)}")
@@ -75,16 +81,16 @@ def silhouette_samples(
     check_number_of_clusters(len(sizes), len(table))
     order = np.concatenate(samples_by_code(codes, sizes))
     clusters = Clusters(np.cumsum(sizes) - sizes, sizes, codes[order])
-    if is_given:
-        sums = precomputed(table, order, clusters)
-    else:
-        sums = distance_sums(metric, table[order], clusters, **kwds)
-
     is_closed = isinstance(metric, str) and metric in CLOSED_FORMS
     width = len(sizes) if is_closed else len(table)  # numbers in memory for each row
     height = max(1, int(memory * 2**20 / 8) // width)
     if not is_closed:
-        height = min(height, HEIGHT)
+        height = min(height, block_height(table))
+    if is_given:
+        sums = precomputed(table, order, clusters)
+    else:
+        twice = n_jobs not in (None, 1) or len(sizes) > max(64, table.shape[1])
+        sums = distance_sums(metric, table[order], clusters, height, twice, **kwds)
     blocks = [slice(start, start + height) for start in range(0, len(table), height)]
     silhouettes = np.empty(len(table))
     silhouettes[order] = np.concatenate(

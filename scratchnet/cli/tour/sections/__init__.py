@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from scratchnet.cli.tour.section import Section
-from scratchnet.cli.tour.sections import convolution, digits, perceptron
+from scratchnet.cli.tour.sections import (
+    confusion,
+    convolution,
+    digits,
+    perceptron,
+    r2,
+    roc,
+    validation,
+)
 
 __all__ = ["SECTIONS"]
 
@@ -11,4 +19,8 @@ SECTIONS: tuple[Section, ...] = (
     perceptron.SECTION,
     convolution.SECTION,
     digits.SECTION,
+    validation.SECTION,
+    confusion.SECTION,
+    roc.SECTION,
+    r2.SECTION,
 )
