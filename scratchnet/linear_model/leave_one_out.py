@@ -104,11 +104,13 @@ def _of_long_table(
 ) -> Iterator[tuple[Array, Array]]:
     """Yield √s_i error_i (N, M) and 1 − h_i (N,) for each α, by the first form."""
     values, V = np.linalg.eigh(X.T @ X)
-    if exact or _is_too_inexact(values, alphas):
-        _, s, Vt = svd_with_targets(X, y)
+    exact = exact or _is_too_inexact(values, alphas)
+    if exact:
+        Uty, s, Vt = svd_with_targets(X, y)
         values, V = s**2, Vt.T
     B = X @ V  # (N, D) @ (D, D)
-    moment = B.T @ y  # (D, N) @ (N, M)
+    # Bᵀy; the columns of U = B diag(1/s) are orthogonal to the last digit, those of B less so.
+    moment = s[:, None] * Uty if exact else B.T @ y  # (D, M)
     squares = B**2
     for alpha in alphas:
         shrink = 1 / (values + alpha)

@@ -210,15 +210,15 @@ class LinearRegression(LinearRegressorMixin, BaseEstimator):
         if len(X) <= X.shape[1] and solver != "gradient-descent":
             solver = "svd"  # too few samples for the others: without the mean N − 1 count
         least = self.tol  # what counts as 0, relative to the largest singular value
-        if solver != "svd":
+        rounding = max(X.shape) * float(np.finfo(X.dtype).eps)
+        if solver in ("auto", "cholesky", "gradient-descent"):
             G, b = X.T @ X, X.T @ y
         if solver in ("auto", "cholesky"):
             s = np.sqrt(np.maximum(np.linalg.eigvalsh(G)[::-1], 0))
-            least = max(
-                self.tol, (len(G) * float(np.finfo(X.dtype).eps)) ** 0.5
-            )  # s² is right to ε
+            least = max(self.tol, rounding**0.5)  # it is s² that is right to the rounding
         elif solver != "svd":
             s = np.linalg.svd(X, compute_uv=False)
+            least = max(self.tol, rounding)
         if solver == "auto":
             # The eigenvalues s² are right to ε s_max², and so is the solution: half of ε's digits,
             # and two more, are required of both.

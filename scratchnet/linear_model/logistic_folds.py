@@ -6,8 +6,7 @@ is three products of matrices and one stack of small linear systems. Each starts
 samples, which is close: leaving out one of N samples moves the minimum by about 1/N.
 
 A start from the fit on all samples knows the test samples. The folds are therefore followed to a
-gradient of `FOLD_TOL` at most, whatever `tol` is, where nothing of the start is left; that takes one
-or two steps more.
+gradient of `NEWTON_TOL` at most, whatever `tol` is, as a single fit is: nothing of the start is left there.
 
 `N` samples, `D` features, `F` folds, `B` of them in a block.
 """
@@ -21,14 +20,13 @@ from numpy.typing import NDArray
 
 from scratchnet.linear_model.fold_models import LinearFoldModels, test_scores
 from scratchnet.linear_model.logistic_loss import Array, LogisticLoss
-from scratchnet.linear_model.newton import newton
+from scratchnet.linear_model.newton import NEWTON_TOL, newton
 from scratchnet.linear_model.standardised_features import StandardisedFeatures, one_hot
 from scratchnet.model_selection.folds import Folds, FoldScaling
 from scratchnet.utils.class_weight import compute_class_weight
 
 __all__ = ["fit_logistic_folds"]
 
-FOLD_TOL = 1e-9
 BLOCK_BYTES = 2**26  # what the arrays of a block of folds may take together
 
 
@@ -65,14 +63,14 @@ def fit_logistic_folds(
     target = one_hot(code, K)
     scale = np.ones((1, X.shape[1])) if scaling is None else scaling.scale
     ridge = space.ridge(scale**2 / estimator.effective_C)  # (F or 1, D + 1)
-    tol = min(estimator.tol, FOLD_TOL)
-    w, _, converged = newton(
+    tol = min(estimator.tol, NEWTON_TOL)
+    w, _, left = newton(
         LogisticLoss(space.Z, target, start_weight, ridge.mean(axis=0, keepdims=True)),
         np.zeros((1, K, space.Z.shape[1])),
         tol,
         estimator.max_iter,
     )
-    if not converged:
+    if left[0] > tol:
         return None
     F, (N, D1) = len(folds), space.Z.shape
     weights, n_iter = np.empty((F, K, D1)), np.zeros(F, dtype=int)
@@ -87,13 +85,13 @@ def fit_logistic_folds(
         if weight is None:
             return None
         block_ridge = np.broadcast_to(ridge, (F, D1))[first:last]
-        weights[first:last], n_iter[first:last], converged = newton(
+        weights[first:last], n_iter[first:last], left = newton(
             LogisticLoss(space.Z, target, weight, block_ridge),
             np.repeat(w, last - first, axis=0),
             tol,
             estimator.max_iter,
         )
-        if not converged.all():
+        if (left > tol).any():
             return None
     coef, intercept = space.to_features(weights)
     return LinearFoldModels(

@@ -146,9 +146,9 @@ def threshold_sweep(
         order = order + block
         order.sort()
         order -= block
-    sums = []
-    for weights in (np.where(positive, 0.0, weight), np.where(positive, weight, 0.0)):
-        in_order = weights[order]
-        sums.append(np.cumsum(in_order, out=in_order)[last])
-    fps, tps = sums
+        del block
+    weight = weight[order]
+    positive = positive[order]
+    fps = np.cumsum(np.where(positive, 0.0, weight))[last]
+    tps = np.cumsum(np.where(positive, weight, 0.0))[last]
     return fps, tps, thresholds

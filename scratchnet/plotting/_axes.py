@@ -48,7 +48,7 @@ def line_style(default: Mapping[str, Any], given: Mapping[str, Any] | None) -> d
     from matplotlib.cbook import normalize_kwargs
     from matplotlib.lines import Line2D
 
-    return {**default, **normalize_kwargs(given, Line2D)}
+    return {**default, **normalize_kwargs(dict(given or {}), Line2D)}
 
 
 def despine(ax: Axes) -> None:

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 __all__ = [
-    "Lines",
     "Scores",
     "as_list",
     "binary_scores",
     "check_lengths",
     "check_pos_label",
     "draw_curves",
+    "line_styles",
     "one_or_all",
     "scores_of_folds",
 ]
@@ -119,7 +119,7 @@ def scores_of_folds(
         yield Scores(take_samples(y, test), y_score, weight, label)
 
 
-def as_list(values: Any) -> list[Any] | None:
+def as_list(values: Any) -> Any:
     """Return a list, (M,), of what may be the value of a single curve; None stays None."""
     return values if values is None or isinstance(values, list) else [values]
 
@@ -132,66 +132,52 @@ def check_lengths(**lists: list[Any] | None) -> None:
         raise ValueError(f"one of each is needed for every curve, in lists of one length: {found}")
 
 
-class Lines(NamedTuple):
-    """How M curves are drawn: the style of each, its label in it."""
+def line_styles(
+    n_curves: int,
+    name: str | list[str] | None,
+    scores: list[Any] | None,
+    score_name: str,
+    curve_kwargs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
+    default: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """Return how each of M curves is drawn, its label in it: arguments of `Axes.plot`.
 
-    styles: list[dict[str, Any]]
+    A list of styles labels each curve with its own score. One style for several curves has one entry
+    in the legend, with the mean and the standard deviation of the scores.
 
-    @classmethod
-    def styled(
-        cls,
-        n_curves: int,
-        name: str | list[str] | None,
-        scores: list[Any] | None,
-        score_name: str,
-        curve_kwargs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
-        default: Mapping[str, Any],
-    ) -> Lines:
-        """Return the lines of M curves.
-
-        A list of styles labels each curve with its own score. One style for several curves has one
-        entry in the legend, with the mean and the standard deviation of the scores.
-
-        name: of the curves; a list needs a list of styles. scores: (M,), or None for none.
-        curve_kwargs: arguments of `Axes.plot`. default: what holds unless they say otherwise.
-        """
-        each = isinstance(curve_kwargs, list)
-        if curve_kwargs is not None and each and len(curve_kwargs) != n_curves:
-            raise ValueError(
-                "curve_kwargs must be None, a dictionary, or a list of one dictionary for each of "
-                f"{n_curves} curves, got a list of {len(curve_kwargs)}"
-            )
-        names = as_list(name) or [None]
-        if len(names) > 1 and not each:
-            raise ValueError(
-                f"{len(names)} names for curves that look the same: curve_kwargs must be a list of "
-                f"{n_curves} dictionaries, or name a single string for all curves"
-            )
-        if len(names) == 1:
-            names = names * n_curves
-        check_lengths(curves=[None] * n_curves, name=names)
-        if n_curves > 1:
-            default = {**default, "alpha": 0.5, "linestyle": "--", "color": "blue"}
-        if n_curves > 1 and not each:
-            summary = None
-            if scores:
-                summary = f"{score_name} = {np.mean(scores):0.2f} +/- {np.std(scores):0.2f}"
-            labels = [_label(names[0], summary)] + [None] * (n_curves - 1)
-        else:
-            values = [None] * n_curves if scores is None else scores
-            texts = [None if v is None else f"{score_name} = {v:0.2f}" for v in values]
-            labels = [_label(*pair) for pair in zip(names, texts, strict=True)]
-        given: Any = curve_kwargs if each else [curve_kwargs] * n_curves
-        return cls(
-            [
-                line_style({**default, "label": label}, style)
-                for label, style in zip(labels, given, strict=True)
-            ]
+    name: of the curves; a list of different ones needs a list of styles. scores: (M,), or None.
+    default: what holds unless curve_kwargs says otherwise.
+    """
+    each = isinstance(curve_kwargs, list)
+    given: Any = curve_kwargs if each else [curve_kwargs] * n_curves
+    if len(given) != n_curves:
+        raise ValueError(
+            "curve_kwargs must be None, a dictionary, or a list of one dictionary for each of "
+            f"{n_curves} curves, got a list of {len(given)}"
         )
-
-    @property
-    def has_legend(self) -> bool:
-        return any(style["label"] is not None for style in self.styles)
+    names = as_list(name) or [None]
+    if len(names) > 1 and not each:
+        raise ValueError(
+            f"{len(names)} names for curves that look the same: curve_kwargs must be a list of "
+            f"{n_curves} dictionaries, or name a single string for all curves"
+        )
+    if len(names) == 1:
+        names = names * n_curves
+    check_lengths(curves=given, name=names)
+    if n_curves > 1:
+        default = {**default, "alpha": 0.5, "linestyle": "--", "color": "blue"}
+    if n_curves > 1 and not each:
+        summary = None
+        if scores:
+            summary = f"{score_name} = {np.mean(scores):0.2f} +/- {np.std(scores):0.2f}"
+        labels = [_label(names[0], summary), *[None] * (n_curves - 1)]
+    else:
+        texts = [f"{score_name} = {score:0.2f}" for score in scores or ()]
+        labels = [_label(*pair) for pair in zip(names, texts or [None] * n_curves, strict=True)]
+    return [
+        line_style({**default, "label": label}, style)
+        for label, style in zip(labels, given, strict=True)
+    ]
 
 
 def _label(name: str | None, score: str | None) -> str | None:
@@ -200,13 +186,13 @@ def _label(name: str | None, score: str | None) -> str | None:
     return f"{name} ({score})"
 
 
-def draw_curves(ax: Axes, xs: list[Any], ys: list[Any], lines: Lines) -> list[Line2D]:
+def draw_curves(
+    ax: Axes, xs: list[Any], ys: list[Any], styles: list[dict[str, Any]]
+) -> list[Line2D]:
     """Draw the curves in the unit square, (M,)."""
-    drawn = []
-    for x, y, style in zip(xs, ys, lines.styles, strict=True):
-        drawn += ax.plot(x, y, **style)
+    lines = [ax.plot(x, y, **style)[0] for x, y, style in zip(xs, ys, styles, strict=True)]
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    return drawn
+    return lines
 
 
 def one_or_all(artists: list[Any]) -> Any:

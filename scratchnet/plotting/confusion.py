@@ -67,7 +67,7 @@ class ConfusionMatrixDisplay:
                 f"display_labels has {len(labels)} entries, confusion_matrix {n} classes"
             )
         values = [[_text(value, values_format) for value in row] for row in matrix]
-        style = normalize_kwargs(text_kw, Text)
+        style = normalize_kwargs(dict(text_kw or {}), Text)
         names = [str(label) for label in labels] if xticks_rotation in ("horizontal", 0) else [""]
         texts = [*names, *(text for row in values for text in row if include_values)]
         width, height = plt.rcParams["figure.figsize"]

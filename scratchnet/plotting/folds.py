@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,11 +65,11 @@ def plot_folds(
         rows["Group"] = column_or_1d(groups, input_name="groups")
     uses = _uses(check_cv(cv, y, classifier=True), X, y, groups, n)  # (F, N)
     n_folds = len(uses)
-    ticks, names = list(range(n_folds)), [str(fold) for fold in range(n_folds)]
+    ticks = [float(fold) for fold in range(n_folds)]
     if n_folds > 20:
         located = MaxNLocator(10, integer=True).tick_values(0, n_folds - 1)
-        ticks = [int(fold) for fold in located if 0 <= fold < n_folds]
-        names = [str(fold) for fold in ticks]
+        ticks = [fold for fold in located if 0 <= fold < n_folds]
+    names = [f"{fold:.0f}" for fold in ticks]
     size = (8, 1.4 + 0.3 * (min(n_folds, 20) + 2 * len(rows)))
     with drawing_on(ax, figsize=size) as drawn:
 
@@ -109,7 +110,10 @@ def plot_folds(
 
 def _uses(cv: Any, X: Any, y: Any, groups: Any, n: int) -> NDArray[np.int8]:
     """Return what each fold does with each sample, (F, N): 0 nothing, 1 train, 2 test, 3 both."""
-    folds = folds_of(cv, X, y, groups)
+    with warnings.catch_warnings():
+        # They are drawn: that a splitter does not look at them is what the picture shows.
+        warnings.filterwarnings("ignore", "The groups parameter is ignored")
+        folds = folds_of(cv, X, y, groups)
     if not len(folds):
         raise ValueError("cv gave no folds")
     if len(folds) * n > MAX_CELLS:

@@ -13,13 +13,13 @@ from scratchnet.metrics.average_precision import average_precision_score, precis
 from scratchnet.plotting._axes import despine as remove_top_and_right
 from scratchnet.plotting._axes import drawing_on, line_style, pyplot
 from scratchnet.plotting._curves import (
-    Lines,
     Scores,
     as_list,
     binary_scores,
     check_lengths,
     check_pos_label,
     draw_curves,
+    line_styles,
     one_or_all,
     scores_of_folds,
 )
@@ -94,7 +94,6 @@ class PrecisionRecallDisplay:
             average_precision=areas,
             prevalence_pos_label=shares,
         )
-        assert precisions is not None and recalls is not None
         if plot_chance_level and shares is None:
             raise ValueError(
                 "the chance level is the share of the positives: prevalence_pos_label is needed, "
@@ -103,23 +102,23 @@ class PrecisionRecallDisplay:
         n_curves = len(precisions)
         name = self.name if name is None else name
         default = {"drawstyle": "steps-post"}
-        lines = Lines.styled(n_curves, name, areas, "AP", curve_kwargs, default)
+        styles = line_styles(n_curves, name, areas, "AP", curve_kwargs, default)
         label = "" if self.pos_label is None else f" (Positive label: {self.pos_label})"
         level = {"color": "k", "linestyle": "--"} | ({"alpha": 0.3} if n_curves > 1 else {})
-        style = line_style(level, chance_level_kw)
+        dashed = line_style(level, chance_level_kw)
         with drawing_on(ax) as drawn:
-            self.line_ = one_or_all(draw_curves(drawn, recalls, precisions, lines))
+            self.line_ = one_or_all(draw_curves(drawn, recalls, precisions, styles))
             self.chance_level_ = None
             if plot_chance_level and shares is not None:
-                chance = [drawn.plot((0, 1), (share, share), **style)[0] for share in shares]
-                if "label" not in style:
+                chance = [drawn.plot((0, 1), (share, share), **dashed)[0] for share in shares]
+                if "label" not in dashed:
                     spread = f" +/- {np.std(shares):0.2f}" if n_curves > 1 else ""
                     chance[0].set_label(f"Chance level (AP = {np.mean(shares):0.2f}{spread})")
                 self.chance_level_ = one_or_all(chance)
             drawn.set(xlabel="Recall" + label, ylabel="Precision" + label)
             if despine:
                 remove_top_and_right(drawn)
-            if lines.has_legend or plot_chance_level:
+            if any(style["label"] for style in styles) or plot_chance_level:
                 drawn.legend(loc="lower left")
             self.ax_, self.figure_ = drawn, drawn.figure
         return self

@@ -12,12 +12,12 @@ from scratchnet.metrics.roc import auc, roc_curve
 from scratchnet.plotting._axes import despine as remove_top_and_right
 from scratchnet.plotting._axes import drawing_on, line_style, pyplot
 from scratchnet.plotting._curves import (
-    Lines,
     as_list,
     binary_scores,
     check_lengths,
     check_pos_label,
     draw_curves,
+    line_styles,
     one_or_all,
     scores_of_folds,
 )
@@ -81,37 +81,40 @@ class RocCurveDisplay:
         pyplot()
         fprs, tprs, areas = (as_list(v) for v in (self.fpr, self.tpr, self.roc_auc))
         check_lengths(fpr=fprs, tpr=tprs, roc_auc=areas)
-        assert fprs is not None and tprs is not None
         if self.band is not None and len(fprs) > 1:
             raise ValueError(f"a band is drawn around one curve, there are {len(fprs)}")
         name = self.name if name is None else name
-        lines = Lines.styled(len(fprs), name, areas, "AUC", curve_kwargs, {})
+        styles = line_styles(len(fprs), name, areas, "AUC", curve_kwargs, {})
         diagonal = line_style(
             {"label": "Chance level (AUC = 0.5)", "color": "k", "linestyle": "--"},
             chance_level_kw,
         )
         label = "" if self.pos_label is None else f" (Positive label: {self.pos_label})"
         with drawing_on(ax) as drawn:
-            curves = draw_curves(drawn, fprs, tprs, lines)
+            curves = draw_curves(drawn, fprs, tprs, styles)
             self.line_ = one_or_all(curves)
             self.band_ = None
             if self.band is not None:
                 fpr, low, high, level = self.band
-                style: dict[str, Any] = {
+                filling: dict[str, Any] = {
                     "facecolor": curves[0].get_color(),
                     "alpha": 0.2,
                     "linewidth": 0,
                     "label": f"{level:.4g} pointwise confidence band",
                 }
-                style.update(fill_between_kw or {})
-                self.band_ = drawn.fill_between(fpr, low, high, **style)
+                filling.update(fill_between_kw or {})
+                self.band_ = drawn.fill_between(fpr, low, high, **filling)
             self.chance_level_ = None
             if plot_chance_level:
                 (self.chance_level_,) = drawn.plot((0, 1), (0, 1), **diagonal)
             drawn.set(xlabel="False Positive Rate" + label, ylabel="True Positive Rate" + label)
             if despine:
                 remove_top_and_right(drawn)
-            if lines.has_legend or self.band is not None or plot_chance_level:
+            if (
+                any(style["label"] for style in styles)
+                or self.band is not None
+                or plot_chance_level
+            ):
                 drawn.legend(loc="lower right")
             self.ax_, self.figure_ = drawn, drawn.figure
         return self

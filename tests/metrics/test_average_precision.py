@@ -114,7 +114,10 @@ def test_several_classes_are_each_one_against_the_rest():
     [
         ({"pos_label": 2}, r"pos_label=2 is not a valid label: y_true holds \[0, 1\]"),
         ({"y_true": ["a", "b"]}, r"pos_label=1 is not a valid label: y_true holds \['a', 'b'\]"),
-        ({"y_true": np.eye(2), "y_score": np.eye(2), "pos_label": 0}, "pos_label is for two classes"),
+        (
+            {"y_true": np.eye(2), "y_score": np.eye(2), "pos_label": 0},
+            "pos_label is for two classes",
+        ),
         ({"y_true": [0, 1, 2], "y_score": [1, 2, 3]}, r"\(3, 3\), it has shape \(3,\)"),
         ({"y_true": [0, 0.5]}, "continuous format is not supported"),
         ({"average": "all"}, "average must be one of"),

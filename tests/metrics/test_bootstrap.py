@@ -34,7 +34,8 @@ def test_bca_takes_the_quantiles_that_the_bias_and_the_skewness_give():
     a = (d**3).sum() / (6 * (d**2).sum() ** 1.5)
     assert a > 0.02  # exponential samples are skewed, so that this test sees it
     levels = [
-        normal_cdf(z0 + (z0 + z) / (1 - a * (z0 + z))) for z in (-1.959963984540054, 1.959963984540054)
+        normal_cdf(z0 + (z0 + z) / (1 - a * (z0 + z)))
+        for z in (-1.959963984540054, 1.959963984540054)
     ]
     np.testing.assert_allclose((found.low, found.high), np.quantile(theta, levels), rtol=1e-12)
 
@@ -54,9 +55,7 @@ def test_the_same_seed_gives_the_same_interval_and_a_vectorized_metric_too(metho
     arguments = {"n_resamples": 200, "method": method, "random_state": 3}
     one = bootstrap_interval(np.mean, SAMPLES, **arguments)
     two = bootstrap_interval(np.mean, SAMPLES, **arguments)
-    rows = bootstrap_interval(
-        lambda x: x.mean(axis=-1), SAMPLES, vectorized=True, **arguments
-    )
+    rows = bootstrap_interval(lambda x: x.mean(axis=-1), SAMPLES, vectorized=True, **arguments)
     for other in (two, rows):
         np.testing.assert_allclose(other.distribution, one.distribution, rtol=1e-15)
         np.testing.assert_allclose(other[:5], one[:5], rtol=1e-12)
@@ -115,7 +114,9 @@ def test_leaving_out_parts_estimates_the_same_skewness(monkeypatch):
 
 def test_undefined_resamples_are_left_out_counted_and_reported():
     y, score = np.array([1, 0, 0, 0, 1, 0]), np.array([0.9, 0.1, 0.4, 0.2, 0.3, 0.5])
-    with pytest.warns(UndefinedMetricWarning, match=r"undefined for \d+ of 300 .* stratify=") as seen:
+    with pytest.warns(
+        UndefinedMetricWarning, match=r"undefined for \d+ of 300 .* stratify="
+    ) as seen:
         found = bootstrap_interval(
             roc_auc_score, y, score, n_resamples=300, method="percentile", random_state=0
         )
@@ -123,16 +124,16 @@ def test_undefined_resamples_are_left_out_counted_and_reported():
     assert found.n_undefined == np.isnan(found.distribution).sum() > 10
     defined = found.distribution[~np.isnan(found.distribution)]
     assert (found.low, found.high) == tuple(np.quantile(defined, [0.025, 0.975]))
-    kept = bootstrap_interval(
-        roc_auc_score, y, score, n_resamples=300, stratify=y, random_state=0
-    )
+    kept = bootstrap_interval(roc_auc_score, y, score, n_resamples=300, stratify=y, random_state=0)
     assert kept.n_undefined == 0
     assert np.isfinite(kept[:4]).all()
 
 
 def test_what_leaves_no_interval_is_nan_with_a_warning_that_says_why():
     with pytest.warns(UndefinedMetricWarning, match="of these samples is undefined"):
-        found = bootstrap_interval(roc_auc_score, [1, 1], [0.1, 0.2], n_resamples=10, random_state=0)
+        found = bootstrap_interval(
+            roc_auc_score, [1, 1], [0.1, 0.2], n_resamples=10, random_state=0
+        )
     assert np.isnan(found[:4]).all()
     with pytest.warns(UndefinedMetricWarning, match="undefined without sample 0"):
         bootstrap_interval(

@@ -18,7 +18,9 @@ def bins_of(prob, edges):
     return found
 
 
-@given(st.integers(0, 2**32), st.sampled_from([1, 2, 7, 40]), st.sampled_from(["uniform", "quantile"]))
+@given(
+    st.integers(0, 2**32), st.sampled_from([1, 2, 7, 40]), st.sampled_from(["uniform", "quantile"])
+)
 def test_each_bin_has_its_mean_probability_and_its_share_of_positives(seed, n_bins, strategy):
     rng = np.random.default_rng(seed)
     prob = np.round(rng.random(60), rng.integers(1, 8))  # some of them on the edges

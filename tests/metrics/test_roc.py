@@ -97,7 +97,13 @@ def test_one_class_gives_nan_rates_of_the_other_with_a_warning(y_true, index, na
 
 @pytest.mark.parametrize(
     ("labels", "pos_label"),
-    [(["no", "yes"], "yes"), ([False, True], None), ([-1, 1], None), ([1, 2], 2), ([0.0, 1.0], None)],
+    [
+        (["no", "yes"], "yes"),
+        ([False, True], None),
+        ([-1, 1], None),
+        ([1, 2], 2),
+        ([0.0, 1.0], None),
+    ],
 )
 def test_labels_of_any_type_give_the_same_curve(labels, pos_label):
     y, score = np.array([0, 1, 1, 0, 1]), [0.1, 0.5, 0.3, 0.3, 0.9]
@@ -155,9 +161,7 @@ def test_the_det_curve_is_the_roc_curve_of_misses_between_its_ends(case):
     fpr, fnr, thresholds = det_curve(y_true, score, sample_weight=weight)
     expected = [rates_at(t, y_true, score, weight) for t in thresholds]
     # 1 − tpr is rounded twice
-    np.testing.assert_allclose(
-        np.column_stack((fpr, 1 - fnr)), expected, rtol=1e-15, atol=2.3e-16
-    )
+    np.testing.assert_allclose(np.column_stack((fpr, 1 - fnr)), expected, rtol=1e-15, atol=2.3e-16)
     assert (np.diff(thresholds) > 0).all()
     assert fnr[0] == 0
     whole_fpr, whole_tpr, _ = roc_curve(

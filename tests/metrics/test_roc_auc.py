@@ -70,7 +70,11 @@ def test_a_rising_map_of_the_scores_changes_nothing_and_a_falling_one_reverses(c
     y_true, score, _ = case
     area = roc_auc_score(y_true, score)
     # Each of them keeps scores apart that are; tanh would not, in floats.
-    for rising in (3 * score + 7, score.astype(np.float64) ** 3, np.unique(score).searchsorted(score)):
+    for rising in (
+        3 * score + 7,
+        score.astype(np.float64) ** 3,
+        np.unique(score).searchsorted(score),
+    ):
         if len(np.unique(rising)) == len(np.unique(score)):
             assert roc_auc_score(y_true, rising) == area
     assert roc_auc_score(y_true, -score) == pytest.approx(1 - area, **ROUNDING)
@@ -220,7 +224,10 @@ PROBABILITIES = np.full((4, 3), 1 / 3)
         ({"multi_class": "ovr", "labels": [1, 0, 2]}, "must be ordered"),
         ({"multi_class": "ovr", "labels": [0, 1]}, "given labels, 2, not equal"),
         ({"multi_class": "ovr", "labels": [0, 1, 3]}, r"not in parameter 'labels': \[2\]"),
-        ({"multi_class": "ovr", "y_score": [0.1, 0.2, 0.3, 0.4]}, r"shape \(n_samples, n_classes\)"),
+        (
+            {"multi_class": "ovr", "y_score": [0.1, 0.2, 0.3, 0.4]},
+            r"shape \(n_samples, n_classes\)",
+        ),
         ({"multi_class": "ovr", "y_score": PROBABILITIES * 2}, "row 0 sums up to 2.0"),
         ({"multi_class": "ovr", "y_true": [0, 1, 0, 1]}, r"classes in y_true \(2\) not equal"),
         ({"average": "mean"}, "average must be one of"),

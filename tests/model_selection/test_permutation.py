@@ -41,7 +41,7 @@ def test_a_permutation_moves_no_sample_out_of_its_group():
     X, y = data()
     groups = y.copy()  # so that every permutation within the groups leaves y as it is
     score, permuted, p = permutation_test_score(
-        NearestMean(), X, y, groups=groups, cv=3, n_permutations=5
+        NearestMean(), X, y, groups=groups, cv=list(KFold(3).split(X)), n_permutations=5
     )
     np.testing.assert_array_equal(permuted, [score] * 5)
     assert p == 1.0
@@ -78,6 +78,7 @@ def test_a_number_of_permutations_that_is_none_is_refused(number, error):
         permutation_test_score(NearestMean(), *data(), n_permutations=number)
 
 
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
 @pytest.mark.parametrize("groups", [None, np.arange(30) // 10])
 def test_scores_are_scikit_learns(groups):
     theirs = pytest.importorskip("sklearn.model_selection")

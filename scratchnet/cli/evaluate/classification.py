@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -62,7 +63,9 @@ def measure_classes(classes: Classes, settings: Settings) -> Measured:
     each = [ClassMeasures(int(size)) for size in support]
     if classes.prediction is None:
         return Measured({}, each)
-    matrix = confusion_matrix(classes.truth, classes.prediction, labels=np.arange(n_classes))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that there is one class only: so it is
+        matrix = confusion_matrix(classes.truth, classes.prediction, labels=np.arange(n_classes))
     predicted, hits = matrix.sum(axis=0), np.diag(matrix)
     overall, f1 = count_measures(matrix, settings)
     for k, one in enumerate(each):

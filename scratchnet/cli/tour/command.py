@@ -23,7 +23,7 @@ def add_command(commands: Any) -> None:
         "tour",
         help="walk through the ideas on real data and write a page with pictures",
         description="Walk through the ideas on real data, and write a page with pictures that "
-        "needs nothing else (about half a minute).",
+        "needs nothing else (less than a minute).",
     )
     parser.add_argument(
         "--only", nargs="+", metavar="SECTION", help="these sections only (see --list)"

@@ -50,7 +50,7 @@ $style</style>
 </head>
 <body>
 <header>
-<h1>From a perceptron to a trained network</h1>
+<h1>From a perceptron to a trained network, and how to judge it</h1>
 <p class="lead">What you see here was computed on this computer by <code>scratchnet tour</code>, with
 NumPy and with source files that are made to be read. Each section names the file to open.</p>
 <p class="small">scratchnet $version · NumPy $numpy · seed $seed</p>
@@ -99,7 +99,8 @@ def equation(text: str) -> str:
 
 
 def code(text: str) -> str:
-    return f"<pre><code>{html.escape(text.strip())}</code></pre>"
+    lines = text.strip("\n")  # the first may begin with blanks that matter
+    return f"<pre><code>{html.escape(lines)}</code></pre>"
 
 
 def image(

@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 DistanceSums = Callable[[slice], Floats]
 EPS = float(np.finfo(np.float64).eps)
 SMALL_PRODUCT = 2**18  # multiplications
-LONG = 200  # features from which on products use threads
+DEPTH = 256  # features in one product
 
 
 class Clusters(NamedTuple):
@@ -90,7 +90,9 @@ def _euclidean(X: Floats, clusters: Clusters, height: int, twice: bool) -> Dista
         z = right[from_tile:]
         block = np.empty((len(here), len(z) * z.shape[2]))  # (R, T·C)
         tiles = block.reshape(len(here), len(z), -1).transpose(1, 0, 2)  # (T, R, C)
-        np.matmul(left[rows], z, out=tiles)  # (R, D + 2) @ (T, D + 2, C) -> (T, R, C)
+        np.matmul(left[rows, :DEPTH], z[:, :DEPTH], out=tiles)  # (R, E) @ (T, E, C) -> (T, R, C)
+        for d in range(DEPTH, left.shape[1], DEPTH):
+            tiles += left[rows, d : d + DEPTH] @ z[:, d : d + DEPTH]
         np.sqrt(np.maximum(block, 0, out=block), out=block)
         block[np.arange(len(here)), here - from_tile * z.shape[2]] = 0
         return block
@@ -137,13 +139,11 @@ def _euclidean(X: Floats, clusters: Clusters, height: int, twice: bool) -> Dista
 def _tiles(table: Floats, height: int) -> Floats:
     """Return the rows of a table, (N, E), in T tiles of C columns each, (T, E, C), zeros at the end.
 
-    A product of `height` short rows and one tile has at most 2¹⁸ multiplications: OpenBLAS works those
-    out in the calling thread. Waking another for each block takes longer than the product. With long
-    rows the product is most of the work, and threads are worth while.
+    A product of `height` rows and one tile, by DEPTH features, has at most 2¹⁸ multiplications: OpenBLAS
+    works those out in the calling thread. Waking another for each block takes longer than the product.
     """
     n, width = table.shape
-    n_columns = 2048 if width > LONG else max(4, SMALL_PRODUCT // (height * width))
-    n_columns = min(n_columns, n)
+    n_columns = min(max(4, SMALL_PRODUCT // (height * min(width, DEPTH))), n)
     n_tiles = -(-n // n_columns)
     padded = np.zeros((n_tiles * n_columns, width))
     padded[:n] = table
@@ -151,15 +151,13 @@ def _tiles(table: Floats, height: int) -> Floats:
 
 
 def block_height(X: NDArray[Any]) -> int:
-    """Return how many rows to work on at a time, (N, D): all if they are few.
+    """Return how many rows to work on at a time: all if they are few, otherwise 24.
 
-    24 rows are what a product of matrices needs to reach its speed, and 24 N distances stay in cache;
-    products that use threads need more.
+    24 rows are what a product of matrices needs to reach its speed, and 24 N distances stay in cache.
     """
     n_samples, n_features = X.shape
-    if n_features + 2 > LONG:
-        return min(n_samples, 512)
-    return min(n_samples, max(24, SMALL_PRODUCT // (n_samples * (n_features + 2))))
+    size = n_samples * min(n_features + 2, DEPTH)
+    return min(n_samples, max(24, SMALL_PRODUCT // size))
 
 
 def _squared_euclidean(X: Floats, clusters: Clusters) -> DistanceSums:

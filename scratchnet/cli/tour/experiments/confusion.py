@@ -79,7 +79,7 @@ def compute(seed: int, say: Say) -> Found:
         precision=precision_score(y, predicted),
         recall=recall_score(y, predicted),
         f1=f1_score(y, predicted),
-        report=classification_report(y, predicted, target_names=CLASSES, digits=3),
+        report=str(classification_report(y, predicted, target_names=CLASSES, digits=3)),
         never_matrix=confusion_matrix(y, never),
         never_accuracy=accuracy_score(y, never),
         never_warning=str(caught[-1].message),

@@ -69,7 +69,7 @@ class Found:
 def compute(seed: int, say: Say) -> Found:
     x, y = EXAMPLE_X[:, None], EXAMPLE_Y
     lines = [
-        Line(name, predicted, r2_score(y, predicted))
+        Line(name, predicted, float(r2_score(y, predicted)))
         for name, predicted in (
             ("the mean", np.full(5, y.mean())),
             ("the best line", LinearRegression().fit(x, y).predict(x)),
@@ -110,6 +110,5 @@ def compute(seed: int, say: Say) -> Found:
 
 
 def judge(name: str, y: Array, predicted: Array) -> Prediction:
-    return Prediction(
-        name, y, predicted, r2_score(y, predicted), root_mean_squared_error(y, predicted)
-    )
+    r2, rmse = r2_score(y, predicted), root_mean_squared_error(y, predicted)
+    return Prediction(name, y, predicted, float(r2), float(rmse))

@@ -131,7 +131,7 @@ def compute(seed: int, say: Say) -> Found:
     say(f"a recall of {WANTED:.0%} by choice is {recalls.mean():.1%} on other samples")
     return Found(
         y=y,
-        example_auc=roc_auc_score(EXAMPLE_TRUTH, EXAMPLE_SCORES),
+        example_auc=float(roc_auc_score(EXAMPLE_TRUTH, EXAMPLE_SCORES)),
         example_agrees=bool(np.allclose((fpr[1:], tpr[1:]), by_hand)),
         full=full,
         texture=texture,

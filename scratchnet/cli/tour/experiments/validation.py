@@ -53,8 +53,11 @@ def one_by_one(model: Any, X: Array, y: Array, cv: Any) -> Array:
 
 
 def validate_and_fit(model: Any, X: Array, y: Array, cv: Any) -> tuple[Array, Any]:
-    scores = cross_val_score(model, X, y, cv=cv)  # k models: fitted, scored, and dropped
-    return scores, clone(model).fit(X, y)  # the model to use has learned from every sample
+    # k models, each fitted without one fold, scored on that fold, and dropped
+    scores = cross_val_score(model, X, y, cv=cv)
+    # the model to use has learned from every sample
+    final = clone(model).fit(X, y)
+    return scores, final
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,7 @@ class Found:
     unseen: Array  # (3,), the scores of three plain folds: each tests a species not trained on
     costs: list[Cost]
     one_fit: float  # the seconds of a single fit to all samples
-    tumours: Splits
-    scores: Array  # (k,), of the folds drawn in `tumours`
+    scores: Array  # (k,), of k models for tumours
     tested: Array  # (N,), how often each sample was tested
     trained: Array  # (N,), how often it was trained on
     disputed: int  # samples on which the k models do not all say the same
@@ -148,7 +150,6 @@ def compute(seed: int, say: Say) -> Found:
         unseen=unseen,
         costs=costs,
         one_fit=one_fit,
-        tumours=splits(f"StratifiedKFold({K})", cv, X, y),
         scores=found["test_score"],
         tested=np.bincount(np.concatenate(found["indices"]["test"]), minlength=len(y)),
         trained=np.bincount(np.concatenate(found["indices"]["train"]), minlength=len(y)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,14 +22,15 @@ def paint_squares(ax: Axes, line: Line) -> None:
     """The errors as squares: their areas are what R² compares."""
     from matplotlib.patches import Rectangle
 
+    style: Any = {"facecolor": ORANGE, "edgecolor": ORANGE, "linewidth": 0.8, "alpha": 0.4}
+    # To the left of what lies above a rising line, to the right of what lies below: never across it.
+    left = -1 if line.predicted[-1] >= line.predicted[0] else 1
     for x, y, predicted in zip(EXAMPLE_X, EXAMPLE_Y, line.predicted, strict=True):
         side = y - predicted
-        style = {"facecolor": ORANGE, "edgecolor": ORANGE, "linewidth": 0.8, "alpha": 0.4}
-        # to the left of points above the line and to the right of those below, never over the line
-        ax.add_patch(Rectangle((x, predicted), -side, side, **style))
+        ax.add_patch(Rectangle((x, predicted), left * side, side, **style))
     ax.plot(EXAMPLE_X, line.predicted, color=INK)
     ax.scatter(EXAMPLE_X, EXAMPLE_Y, s=26, color=BLUE, zorder=3)
-    ax.set(xlim=(-3.2, 5.6), ylim=(0.2, 6), aspect="equal", xlabel="$x$", ylabel="$y$")
+    ax.set(xlim=(-4.3, 7.3), ylim=(0.2, 6), aspect="equal", xlabel="$x$", ylabel="$y$")
     ax.set(xticks=range(5), yticks=range(1, 6))
 
 
@@ -39,7 +40,7 @@ def paint_prediction(ax: Axes, prediction: Prediction) -> None:
     shown = np.clip(prediction.predicted, _LOW, _HIGH)
     is_beyond = shown != prediction.predicted
     colour = GREEN if prediction.r2 > 0 else BLUE
-    style = {"linewidths": 0, "clip_on": False, "zorder": 3}
+    style: Any = {"linewidths": 0, "clip_on": False, "zorder": 3}
     ax.scatter(prediction.y[~is_beyond], shown[~is_beyond], s=14, color=colour, alpha=0.6, **style)
     for edge, mark in ((_LOW, "v"), (_HIGH, "^")):
         at_edge = is_beyond & (shown == edge)

@@ -63,12 +63,13 @@ def paint_scores(ax: Axes, found: Found) -> None:
     score = found.full.score
     bins = np.linspace(score.min(), score.max(), 50)
     for k, (colour, name) in enumerate(((BLUE, "benign"), (ORANGE, "malignant"))):
-        ax.hist(score[found.y == k], bins, color=colour, alpha=0.75, label=name)
+        ax.hist(score[found.y == k], list(bins), color=colour, alpha=0.75, label=name)
     top = ax.get_ylim()[1]
-    for choice, mark in zip(found.choices, _MARKS, strict=True):
-        ax.axvline(choice.threshold, color=INK, linestyle=_DASHED, linewidth=1)
-        ax.scatter([choice.threshold], [1.05 * top], s=34, color=INK, marker=mark, clip_on=False)
-    ax.set(xlabel="score, w·x + b", ylabel="tumours", ylim=(0, 1.1 * top))
+    for i, (choice, mark) in enumerate(zip(found.choices, _MARKS, strict=True)):
+        ax.axvline(choice.threshold, color=INK, linestyle=_DASHED, linewidth=0.8)
+        # at different heights, because thresholds may lie close together
+        ax.scatter([choice.threshold], [(1 + 0.09 * i) * top], s=34, color=INK, marker=mark)
+    ax.set(xlabel="score, w·x + b", ylabel="tumours", ylim=(0, 1.25 * top))
     ax.legend(loc="best")
 
 
@@ -102,7 +103,7 @@ def paint_choices(ax: Axes, found: Found) -> None:
 
 
 def _name(choice: Choice) -> str:
-    return f"{choice.rule}: above {choice.threshold:.2f}".replace("-", "−")
+    return f"{choice.rule}: ≥ {choice.threshold:.2f}".replace("-", "−")
 
 
 def _curve(ax: Axes, ranking: Ranking, colour: str) -> None:

@@ -38,9 +38,9 @@ def paint_splits(ax: Axes, splits: Splits) -> None:
     ax.tick_params(length=0)
 
 
-def paint_final(ax: Axes, splits: Splits, scores: Array) -> None:
+def paint_final(ax: Axes, scores: Array) -> None:
     """What becomes of the k models, and below them the one that trains on everything."""
-    n, k = 100, len(splits.tests)  # in percent, and the test parts side by side, as when shuffled
+    n, k = 100, len(scores)  # in percent, and the test parts side by side, as when shuffled
     edges = np.linspace(0, n, k + 1)
     for fold, (left, right) in enumerate(pairwise(edges)):
         _bar(ax, fold, [(0, left), (right, n - right)], MUTED, _UNUSED)

@@ -84,7 +84,7 @@ def _write_shares(found: Found) -> Iterator[str]:
     )
     yield page.paragraph(
         "These are shares of so many cases, and with other cases they would be others. Wilson's interval "
-        "says between which values the true share lies, with 95 % confidence:"
+        "says between which values the true share lies, with 95% confidence:"
     )
     yield page.table(
         ("", "counted", "estimate", "from", "to"),
@@ -92,7 +92,7 @@ def _write_shares(found: Found) -> Iterator[str]:
     )
     yield page.note(
         f"It takes the cases as independent. The answers come from {K} models that share training data, so "
-        "the truth is a little wider."
+        "the true interval is a little wider."
     )
     yield page.paragraph(
         "The same for each class in turn taken as the positive one, by `classification_report`. *Macro* "
@@ -145,8 +145,8 @@ from scratchnet.metrics import classification_report, confusion_matrix
 from scratchnet.model_selection import cross_val_predict
 X, y = datasets.load_breast_cancer(return_X_y=True)
 predicted = cross_val_predict(LogisticRegression(), X, y, cv=5)
-print(confusion_matrix(y, predicted))  # in this file 0 is malignant, 1 is benign
-print(classification_report(y, predicted, target_names=["malignant", "benign"]))
+print(confusion_matrix(y, predicted))  # here 0 is malignant
+print(classification_report(y, predicted))
 """,
     compute=compute,
     write=write,

@@ -35,7 +35,7 @@ def _write_squares(found: Found) -> Iterator[str]:
     yield page.figure(
         [
             page.image(
-                draw(figures.paint_squares, line, width=3.3, height=2.5),
+                draw(figures.paint_squares, line, width=3.3, height=2.1),
                 f"Five points, {line.name}, and the squares of the errors.",
                 f"{line.name.capitalize()}: R² = {page.number(line.r2)}",
             )
@@ -51,7 +51,10 @@ def _write_squares(found: Found) -> Iterator[str]:
             ("1", "every prediction is exact: no squares are left"),
             (page.number(best.r2), f"{best.r2:.0%} of the variance is explained, the rest is left"),
             ("0", "no better than the mean of these y for everybody"),
-            ("negative", "worse than that; there is no lower limit. It is no square of anything"),
+            (
+                "negative",
+                "worse than that, without a lower limit: R² is not the square of anything",
+            ),
         ),
     )
 
@@ -65,7 +68,13 @@ def _write_diabetes(found: Found) -> Iterator[str]:
         f"than {N_FEW} patients it meets each of them exactly, and has learned nothing about anybody else."
     )
     yield page.figure(
-        [_panel(p) for p in (found.mean, model, by_heart, elsewhere)],
+        [
+            _panel(found.mean),
+            _panel(model),
+            page.line_break(),
+            _panel(by_heart),
+            _panel(elsewhere),
+        ],
         f"Each point is a patient, and a right prediction lies on the dashed line. The mean has R² "
         f"{page.number(found.mean.r2, 0)}. The linear model, on patients that it has not seen, explains "
         f"{model.r2:.0%} of the variance; it is off by {model.rmse:.0f} (root mean square) where the mean is "

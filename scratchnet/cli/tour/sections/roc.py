@@ -76,7 +76,7 @@ def _write_area(found: Found) -> Iterator[str]:
                 "ROC curves of the tumours, with their areas",
             )
         ],
-        f"By all measurements {page.number(in_order, 0)} of {pairs:,} pairs of a malignant and a benign "
+        f"By all measurements {in_order:,.0f} of {pairs:,} pairs of a malignant and a benign "
         "tumour are in the right order.",
     )
     yield page.table(
@@ -93,7 +93,7 @@ def _write_area(found: Found) -> Iterator[str]:
         ),
     )
     yield page.paragraph(
-        "“From” and “to” are DeLong's interval, 95 %, by `roc_auc_interval`: how far the area would vary "
+        "“From” and “to” are DeLong's interval, 95%, by `roc_auc_interval`: how far the area would vary "
         "with other tumours of the same kind. Two scores of the same tumours are compared in pairs, because "
         "what is hard for one is hard for the other: "
         f"the difference is {difference.difference:.3f}, between {difference.low:.3f} and "
@@ -128,7 +128,7 @@ def _write_choice(found: Found) -> Iterator[str]:
     )
     yield page.figure(
         [
-            matrix_grid(c.matrix, f"{c.rule}: above {page.number(c.threshold)}")
+            matrix_grid(c.matrix, f"{c.rule}: score ≥ {page.number(c.threshold)}")
             for c in (half, youden, wanted)
         ],
         f"From {half.matrix[1, 0]} missed and {half.matrix[0, 1]} false alarms at ½ to {wanted.matrix[1, 0]} "

@@ -9,7 +9,6 @@ from scratchnet.cli.tour import page
 from scratchnet.cli.tour.drawing import draw, tint
 from scratchnet.cli.tour.experiments.validation import (
     Array,
-    Cost,
     Found,
     Splits,
     compute,
@@ -73,7 +72,8 @@ def _write_sorted(found: Found) -> Iterator[str]:
             )
             for splits in found.irises
         ],
-        "Blue, orange and green are setosa, versicolor and virginica, in the order of the file.",
+        "Blue, orange and green are setosa, versicolor and virginica, in the order of the file. "
+        "`scratchnet.plotting.plot_folds(cv, X, y)` draws such a picture of any splitter.",
     )
     yield page.figure(
         [_counts(splits) for splits in found.irises],
@@ -110,27 +110,27 @@ def _write_costs(found: Found) -> Iterator[str]:
     yield page.paragraph(
         f"Leaving one out means {len(loo.scores)} fits. But the {len(loo.scores)} models hardly differ: "
         "`cross_val_score` starts all of them from the fit to all samples, takes Newton steps for all of "
-        "them together, and each fold is scaled by its own training part as in the loop."
+        "them together, and scales each fold by its own training part, as the loop does. The more folds "
+        f"there are, the more there is to gain. {_agreement(found)}"
     )
     yield page.table(
-        ("", "models", "right", "fold by fold", "all at once", "gain", "same scores"),
+        ("", "models", "right", "fold by fold, ms", "all at once, ms", "gain"),
         (
             (
-                f"`{cost.name}`",
+                cost.name,
                 str(len(cost.scores)),
                 f"{cost.scores.mean():.1%}",
-                _time(cost.by_fold),
-                _time(cost.at_once),
-                f"{_gain(cost)} ×",
-                "yes" if cost.agrees else "no",
+                f"{1000 * cost.by_fold:.1f}",
+                f"{1000 * cost.at_once:.1f}",
+                f"{cost.by_fold / cost.at_once:.1f}×",
             )
             for cost in found.costs
         ),
     )
     yield page.note(
-        "The times were measured on this computer just now, and are the only figures here that differ "
-        f"from run to run; a single fit took {_time(found.one_fit)}. The two with five folds were "
-        "shuffled before."
+        "The times were measured on this computer just now, and are the only figures on the page that "
+        f"differ from run to run; a single fit took {_time(found.one_fit)}. Five folds were shuffled "
+        "before they were cut."
     )
 
 
@@ -148,7 +148,7 @@ def _write_answer(found: Found) -> Iterator[str]:
     yield page.figure(
         [
             page.image(
-                draw(figures.paint_final, found.tumours, found.scores, width=6.6, height=2.8),
+                draw(figures.paint_final, found.scores, width=6.6, height=2.8),
                 f"{k} models, each scored on its own part and dropped; a final one trains on everything.",
                 f"{k} models for the estimate, one to use",
             )
@@ -159,8 +159,8 @@ def _write_answer(found: Found) -> Iterator[str]:
         f"range from {found.scores.min():.1%} to {found.scores.max():.1%}: do not trust the last digit.",
     )
     yield page.paragraph(
-        f"No one of the {k} models is better than the others because its fold scored best: its fold was "
-        f"easier. They are not the same either: on {found.disputed} of {len(found.tested)} tumours they "
+        "The model whose fold scored best is not the best one: its fold may have been the easiest. Nor are "
+        f"the {k} the same: on {found.disputed} of {len(found.tested)} tumours they "
         f"do not all say the same. And the final model's {found.final_accuracy:.1%} on the samples "
         "that it has learned from is no estimate at all."
     )
@@ -169,6 +169,13 @@ def _write_answer(found: Found) -> Iterator[str]:
         "score is too good: it won by luck as well. Then hold back a test part that takes no part in the "
         "choice, or validate the choosing itself: `cross_val_score(GridSearchCV(…), X, y)`."
     )
+
+
+def _agreement(found: Found) -> str:
+    differing = [cost.name for cost in found.costs if not cost.agrees]
+    if not differing:
+        return "The scores are the same, fold for fold."
+    return f"The scores of {' and '.join(differing)} differ in some folds."
 
 
 def learned(found: Found) -> list[str]:
@@ -193,11 +200,6 @@ def _times(counts: Array) -> str:
 
 def _time(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"
-
-
-def _gain(cost: Cost) -> str:
-    gain = cost.by_fold / cost.at_once
-    return f"{gain:.0f}" if gain >= 10 else f"{gain:.1f}"
 
 
 SECTION = Section(
