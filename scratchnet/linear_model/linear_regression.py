@@ -113,7 +113,8 @@ class LinearRegression(LinearRegressorMixin, BaseEstimator):
     solver: "cholesky", "qr" and "gradient-descent" are the three functions above, "svd" is for
         collinear columns too (`ridge_svd` with α = 0). "auto" takes Cholesky where X is so well
         conditioned that less than six digits are lost, "svd" elsewhere. "cholesky" and "qr" turn
-        to "svd" where columns are collinear by the measure of tol, "cholesky" from √(D ε) on.
+        to "svd" where columns are collinear by the measure of tol; "cholesky" at the latest
+        where the ratio of singular values is the root of the rounding.
     max_iter: the most steps of "gradient-descent"; a ConvergenceWarning says that they were not enough.
 
     Learned: `coef_` (D,), or (M, D) for y (N, M); `intercept_`, a number or (M,); `rank_` and

@@ -90,13 +90,12 @@ class RidgeCV(LinearRegressorMixin, BaseEstimator):
         that takes it; folds (`cv`) are scored without.
         """
         alphas = self.checked_alphas()
-        if y is None:
-            raise ValueError("RidgeCV requires y to be passed, but the target y is None")
         if self.cv is not None:
-            return self._fit_folds_of_cv(X, y, alphas, sample_weight)
+            table, targets = validate_data(self, X, y, multi_output=True)
+            return self._fit_with_cv(table, targets, alphas, sample_weight)
+        # Worked out in float64; the result has the type of X.
         table, targets = validate_data(self, X, y, multi_output=True, dtype=np.float64)
-        dtype = getattr(X, "dtype", None)
-        kept = np.dtype(np.float32 if dtype == np.float32 else np.float64)
+        kept = np.dtype(np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64)
         weight = None
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, len(table))
@@ -173,8 +172,8 @@ class RidgeCV(LinearRegressorMixin, BaseEstimator):
 
         return [score(found, truth) for found, truth in pairs]
 
-    def _fit_folds_of_cv(
-        self, X: ArrayLike, y: ArrayLike, alphas: NDArray[Any], sample_weight: ArrayLike | None
+    def _fit_with_cv(
+        self, X: NDArray[Any], y: NDArray[Any], alphas: NDArray[Any], sample_weight: Any
     ) -> Self:
         """Choose α by the mean score over folds, and take over the best model."""
         search = GridSearchCV(
@@ -188,7 +187,4 @@ class RidgeCV(LinearRegressorMixin, BaseEstimator):
         model = search.best_estimator_
         self.alpha_, self.best_score_ = model.alpha, search.best_score_
         self.coef_, self.intercept_ = model.coef_, model.intercept_
-        self.n_features_in_ = model.n_features_in_
-        if hasattr(model, "feature_names_in_"):
-            self.feature_names_in_ = model.feature_names_in_
         return self

@@ -65,7 +65,7 @@ def bootstrap_interval(
         not a measurement).
     n_resamples: B. method: "percentile" or "BCa" (bias-corrected and accelerated), which is the more
         accurate one, and costs N further calls; beyond 1000 samples, 1000 calls that leave out a
-        thousandth each, which estimates the same a.
+        random thousandth each, which estimates the same a.
     stratify: labels, (N,): draw within each class, so that every resample has its size. A metric
         that needs both classes is then always defined.
     vectorized: `metric` takes arrays (b, N, …), b resamples at once, and returns (b,).
@@ -140,7 +140,7 @@ def bootstrap_interval(
             f"the metric is {estimate:g} for every resample: the samples cannot tell how it varies"
         )
     elif method == "BCa":
-        levels = _bca_levels(z, estimate, defined, values, n)
+        levels = _bca_levels(z, estimate, defined, values, n, state)
     is_nan = math.isnan(levels[0])
     low, high = levels if is_nan else np.quantile(defined, levels).tolist()
     error = float(defined.std(ddof=1))
@@ -168,21 +168,25 @@ def _bca_levels(
     defined: NDArray[np.float64],
     values: Callable[[NDArray[np.intp]], NDArray[np.float64]],
     n: int,
+    state: np.random.RandomState,
 ) -> tuple[float, float]:
     """Return the levels of the quantiles of BCa, or NaN and a warning where it is undefined."""
     share = float(np.mean(defined < estimate) + np.mean(defined == estimate) / 2)
     if not 0 < share < 1:
         _warn("every resample is on one side of the estimate: the BCa interval is NaN", 4)
         return math.nan, math.nan
-    # Σ d³ and Σ d² over parts estimate the sums over samples, whatever the parts' sizes.
-    everyone, parts = np.arange(n), min(n, MAX_JACKKNIFE)
+    # Over random parts, Σ d³ and Σ d² estimate the sums over samples, whatever the parts' sizes. (Not
+    # so over every 10th sample: in sorted data those parts would be too much alike.)
+    parts = min(n, MAX_JACKKNIFE)
+    order = np.arange(n) if parts == n else state.permutation(n)
     left = np.concatenate(
-        [values(np.delete(everyone, slice(part, None, parts))[None]) for part in range(parts)]
+        [values(np.delete(order, slice(part, None, parts))[None]) for part in range(parts)]
     )
     if np.isnan(left).any():
+        sample = order[np.isnan(left).argmax()]
         _warn(
-            f"the metric is undefined without sample {int(np.isnan(left).argmax())}: the BCa "
-            "interval is NaN, method='percentile' is not",
+            f"the metric is undefined without some samples, such as sample {sample}: the BCa interval "
+            "is NaN, method='percentile' is not",
             4,
         )
         return math.nan, math.nan

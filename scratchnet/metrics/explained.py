@@ -24,6 +24,7 @@ from scratchnet.metrics._regression_targets import (
     check_alpha,
     check_single_output,
     check_targets,
+    itself,
     mean_over_samples,
     residuals,
     variance,
@@ -72,7 +73,7 @@ def r2_score(
     if _too_few(len(truth), "R²"):
         return float("nan")
     unexplained = mean_over_samples(residuals, (truth, predicted), weight, squared=True)
-    return _score(unexplained, variance(truth, weight), multioutput, force_finite)
+    return _score(unexplained, variance(itself, (truth,), weight), multioutput, force_finite)
 
 
 def explained_variance_score(
@@ -95,8 +96,8 @@ def explained_variance_score(
     1.0
     """
     truth, predicted, weight = check_targets(y_true, y_pred, sample_weight)
-    unexplained = variance(residuals(truth, predicted), weight)
-    return _score(unexplained, variance(truth, weight), multioutput, force_finite)
+    unexplained = variance(residuals, (truth, predicted), weight)
+    return _score(unexplained, variance(itself, (truth,), weight), multioutput, force_finite)
 
 
 def d2_tweedie_score(
@@ -122,7 +123,7 @@ def d2_tweedie_score(
     if _too_few(len(truth), "D²"):
         return float("nan")
     unexplained = mean_deviance(truth, predicted, weight, power)
-    mean = np.broadcast_to(weighted_mean(truth, weight), truth.shape)
+    mean = np.broadcast_to(weighted_mean(itself, (truth,), weight), truth.shape)
     total = mean_deviance(truth, mean, weight, power)
     return float(_score(unexplained, total, None, True))
 
@@ -203,8 +204,12 @@ def _score(
     unexplained: Floats, total: Floats, multioutput: str | ArrayLike | None, force_finite: bool
 ) -> float | Floats:
     """Return 1 − unexplained / total of each output, averaged."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    if total.all():
         scores = 1 - unexplained / total
-    if force_finite:
-        scores = np.where(total != 0, scores, unexplained == 0)
+    elif force_finite:
+        scores = 1 - unexplained / np.where(total == 0, 1, total)
+        scores = np.where(total == 0, unexplained == 0, scores)
+    else:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores = 1 - unexplained / total
     return average_outputs(scores, multioutput, variances=total)

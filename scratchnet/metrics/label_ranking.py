@@ -78,8 +78,7 @@ def _precision(relevant: NDArray[np.bool_], score: NDArray[Any]) -> NDArray[np.f
     n_relevant_at_least = _relevant_until(ranked, n_at_least)
     n_relevant = relevant.sum(axis=1)
     total = (ranked * n_relevant_at_least / n_at_least).sum(axis=1)
-    is_open = (n_relevant > 0) & (n_relevant < relevant.shape[1])
-    return np.divide(total, n_relevant, out=np.ones(len(relevant)), where=is_open)
+    return np.divide(total, n_relevant, out=np.ones(len(relevant)), where=n_relevant > 0)
 
 
 def label_ranking_loss(

@@ -32,7 +32,8 @@ def _of_best_estimator(name: str) -> Any:
 
     def has_method(self: BaseSearchCV) -> bool:
         self._check_refit(name)
-        return hasattr(getattr(self, "best_estimator_", self.estimator), name)
+        getattr(getattr(self, "best_estimator_", self.estimator), name)  # or AttributeError
+        return True
 
     def method(self: BaseSearchCV, X: Any) -> Any:
         check_is_fitted(self, "best_estimator_")
@@ -256,6 +257,7 @@ class BaseSearchCV(BaseEstimator):
         tags.estimator_type = inner.estimator_type
         tags.classifier_tags = copy.deepcopy(inner.classifier_tags)
         tags.regressor_tags = copy.deepcopy(inner.regressor_tags)
+        tags.target_tags.multi_output = inner.target_tags.multi_output
         tags.input_tags.pairwise = inner.input_tags.pairwise
         tags.input_tags.sparse = inner.input_tags.sparse
         return tags

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from numbers import Real
@@ -34,7 +34,7 @@ from scratchnet.utils.progress import progress_bar
 __all__ = ["Evaluation", "Results", "evaluate", "evaluation_of", "score_columns"]
 
 Parameters = dict[str, Any] | None
-Task = tuple[Parameters, Sequence[int]]  # the parameters to set, and the folds
+Task = tuple[Parameters, range]  # the parameters to set, and the folds
 
 
 @dataclass
@@ -93,8 +93,10 @@ class Evaluation:
         if results is None:
             results = Results()
             for fold in numbers:
+                estimator = self.new_estimator(parameters)
+                pairwise = is_pairwise(estimator) if parameters else self.pairwise
                 try:
-                    self.evaluate_fold(self.new_estimator(parameters), fold, results)
+                    self.evaluate_fold(estimator, fold, results, pairwise)
                 except Exception as error:
                     which = f" with {parameters}" if parameters else ""
                     error.add_note(f"This was fold {fold} of {len(self.folds)}{which}.")
@@ -114,9 +116,11 @@ class Evaluation:
 
         The time is shared equally among the folds.
         """
-        if self.pairwise or not hasattr(self.estimator, "fit_folds"):
+        if not hasattr(self.estimator, "fit_folds"):
             return None
         estimator = self.new_estimator(parameters) if parameters else self.estimator
+        if is_pairwise(estimator):
+            return None
         n_folds = len(self.folds)
         data = self.X, self.y, self.folds
         start = perf_counter()
@@ -139,12 +143,17 @@ class Evaluation:
                 results.estimators.append(model)
         return results
 
-    def evaluate_fold(self, estimator: Any, fold: int, results: Results) -> None:
-        """Fit an estimator to the training part of a fold, score it, and append what comes out."""
+    def evaluate_fold(
+        self, estimator: Any, fold: int, results: Results, pairwise: bool = False
+    ) -> None:
+        """Fit an estimator to the training part of a fold, score it, and append what comes out.
+
+        pairwise: whether X holds pairs of samples, so that its columns are cut too.
+        """
         train, test = self.folds.train(fold), self.folds.test(fold)
         start = perf_counter()
         # The one part of X for the fit is also the one that the training score is for.
-        X_train = take_part(self.X, train, train if self.pairwise else None)
+        X_train = take_part(self.X, train, train if pairwise else None)
         y_train = self.targets(train)
         fit_params = take_params(self.fit_params, self.n_samples, train)
         fit_error = test_score = train_score = None
@@ -159,7 +168,7 @@ class Evaluation:
             fit_error = format_exc()
         fitted = scored = perf_counter()
         if fit_error is None:
-            X_test = take_part(self.X, test, train if self.pairwise else None)
+            X_test = take_part(self.X, test, train if pairwise else None)
             test_score = self.score(estimator, X_test, self.targets(test), test, results)
             scored = perf_counter()
             if self.return_train_score:
@@ -219,20 +228,21 @@ def evaluate(
             f"No fits were performed: there are {len(candidates)} candidates and {n_folds} folds"
         )
     every = range(n_folds)
-    tasks: list[Task] = [(parameters, [fold]) for parameters in candidates for fold in every]
-    results = None
-    if hasattr(evaluation.estimator, "fit_folds"):
-        if len(candidates) > 1:
-            tasks = [(parameters, every) for parameters in candidates]
-        elif n_folds > 1:
-            results = evaluation.evaluate_all(candidates[0])  # here: there is nothing to spread
-    if results is None:
-        parts = spread(evaluation, tasks, n_jobs=n_jobs, executor=executor)
-    else:
-        tasks, parts = [(candidates[0], every)], iter([results])
+    has_fit_folds = hasattr(evaluation.estimator, "fit_folds")
     results = Results()
     total = len(candidates) * n_folds
     with progress_bar(total, "fit") if progress else nullcontext() as bar:
+        at_once = None
+        if has_fit_folds and len(candidates) == 1 < n_folds:
+            at_once = evaluation.evaluate_all(candidates[0])  # here: there is nothing to spread
+        if at_once is not None:
+            tasks: list[Task] = [(candidates[0], every)]
+            parts: Iterable[Results] = [at_once]
+        else:
+            by_candidate = has_fit_folds and len(candidates) > 1
+            shares = [every] if by_candidate else [range(fold, fold + 1) for fold in every]
+            tasks = [(parameters, share) for parameters in candidates for share in shares]
+            parts = spread(evaluation, tasks, n_jobs=n_jobs, executor=executor)
         for (parameters, numbers), part in zip(tasks, parts, strict=True):
             results.extend(part)
             if verbose > 1:
@@ -244,7 +254,7 @@ def evaluate(
 
 
 def _print_lines(
-    part: Results, parameters: Parameters, numbers: Sequence[int], n_folds: int, verbose: int
+    part: Results, parameters: Parameters, numbers: range, n_folds: int, verbose: int
 ) -> None:
     """Print a line for each fit: "[CV 1/5] END C=1; score=0.912 total time=  0.1s"."""
     setting = ", ".join(f"{name}={value}" for name, value in sorted((parameters or {}).items()))

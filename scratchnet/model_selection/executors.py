@@ -42,9 +42,12 @@ def spread(
         if n_jobs is not None:
             raise ValueError(f"pass n_jobs={n_jobs} or executor={executor!r}, not both")
         return _by_executor(work, list(tasks), executor)
-    if (n_processes := count_jobs(n_jobs)) > 1:
-        listed = list(tasks)
-        return _by_processes(work, listed, max(1, min(n_processes, len(listed))), n_jobs)
+    n_processes = count_jobs(n_jobs)
+    if n_processes > 1:
+        listed = tasks = list(tasks)
+        n_processes = min(n_processes, len(listed))
+        if n_processes > 1:
+            return _by_processes(work, listed, n_processes, n_jobs)
     return map(work, tasks)
 
 

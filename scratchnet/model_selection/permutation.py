@@ -124,5 +124,5 @@ class _MeanScore:
             results = Results()
             estimator = evaluation.new_estimator(None)  # one for all folds, as in scikit-learn
             for fold in range(len(folds)):
-                evaluation.evaluate_fold(estimator, fold, results)
+                evaluation.evaluate_fold(estimator, fold, results, evaluation.pairwise)
         return float(np.mean(results.test_scores))

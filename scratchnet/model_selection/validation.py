@@ -60,9 +60,11 @@ def cross_validate(
     scoring: the name of a score, a callable `scorer(model, X, y)`, None for the estimator's own
         `score`; a list of names or a dictionary of scorers for several.
     cv: as for `check_cv`: stratified folds of a classifier, else `KFold`; 5 if None.
-    n_jobs, executor: where the fits run; `n_jobs` processes of our own, or whatever has `submit` or
-        `map`, see `spread`. The results do not depend on it. verbose: 2 prints a line for each fit,
-        3 adds its scores. progress: show a bar (needs tqdm); an executor moves it once a worker.
+    n_jobs, executor: where the fits run: in `n_jobs` processes of our own (−1: one a processor), or
+        by whatever has `submit` or `map`, such as a `ThreadPoolExecutor`. Each worker is sent the data
+        once, and the results do not depend on it; `executors.py` says what each needs.
+    verbose: 2 prints a line for each fit, 3 adds its scores. progress: show a bar (needs tqdm); an
+        executor moves it once a worker.
     params: arguments of `fit`; those with N entries are cut to the training part. scikit-learn's
         metadata routing is not supported.
     pre_dispatch: of no effect, since what waits for a worker is the number of a fold.
@@ -158,7 +160,8 @@ def warn_of_single_samples(
     if results.score_errors or any(results.fit_errors) or not is_single.any():
         return
     for name, scores in test_scores.items():
-        n_undefined = int((np.isnan(scores) & is_single).sum())
+        is_float = scores.dtype.kind == "f"  # what is no float is never NaN
+        n_undefined = int((np.isnan(scores) & is_single).sum()) if is_float else 0
         if n_undefined:
             message = (
                 f"the {name} of one sample is not defined: it is NaN in {n_undefined} of "

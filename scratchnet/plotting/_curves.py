@@ -166,14 +166,15 @@ def line_styles(
     check_lengths(curves=given, name=names)
     if n_curves > 1:
         default = {**default, "alpha": 0.5, "linestyle": "--", "color": "blue"}
+    labels: list[str | None] = [None] * n_curves
     if n_curves > 1 and not each:
         summary = None
         if scores:
             summary = f"{score_name} = {np.mean(scores):0.2f} +/- {np.std(scores):0.2f}"
-        labels = [_label(names[0], summary), *[None] * (n_curves - 1)]
+        labels[0] = _label(names[0], summary)
     else:
-        texts = [f"{score_name} = {score:0.2f}" for score in scores or ()]
-        labels = [_label(*pair) for pair in zip(names, texts or [None] * n_curves, strict=True)]
+        texts = [f"{score_name} = {score:0.2f}" for score in scores] if scores else labels
+        labels = [_label(*pair) for pair in zip(names, texts, strict=True)]
     return [
         line_style({**default, "label": label}, style)
         for label, style in zip(labels, given, strict=True)

@@ -65,6 +65,8 @@ class LearningCurveDisplay:
         line_kw, fill_between_kw, errorbar_kw: arguments of the Axes' methods of those names.
         """
         pyplot()
+        from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
         check_option("std_display_style", std_display_style, ("errorbar", "fill_between", None))
         check_option("score_type", score_type, ("test", "train", "both"))
         sizes = np.asarray(self.train_sizes)
@@ -105,7 +107,7 @@ class LearningCurveDisplay:
                         mean + std,
                         **{
                             "facecolor": line.get_color(),
-                            "alpha": 0.25,
+                            "alpha": 0.5,
                             "linewidth": 0,
                             **(fill_between_kw or {}),
                         },
@@ -114,6 +116,10 @@ class LearningCurveDisplay:
                 ]
             drawn.legend()
             drawn.set_xscale(_scale(sizes))
+            if drawn.get_xscale() == "log":  # few plain numbers, which do not run into each other
+                drawn.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                drawn.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+                drawn.xaxis.set_minor_formatter(NullFormatter())
             drawn.set_xlabel("Number of samples in the training set")
             drawn.set_ylabel(str(self.score_name if score_name is None else score_name))
             self.ax_, self.figure_ = drawn, drawn.figure

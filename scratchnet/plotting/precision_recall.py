@@ -118,7 +118,10 @@ class PrecisionRecallDisplay:
             drawn.set(xlabel="Recall" + label, ylabel="Precision" + label)
             if despine:
                 remove_top_and_right(drawn)
-            if any(style["label"] for style in styles) or plot_chance_level:
+            if any(
+                style.get("label", "by default") is not None
+                for style in (*styles, *[dashed] * plot_chance_level)
+            ):
                 drawn.legend(loc="lower left")
             self.ax_, self.figure_ = drawn, drawn.figure
         return self

@@ -100,7 +100,7 @@ class RocCurveDisplay:
                     "facecolor": curves[0].get_color(),
                     "alpha": 0.2,
                     "linewidth": 0,
-                    "label": f"{level:.4g} pointwise confidence band",
+                    "label": f"{100 * level:.4g} % pointwise confidence band",
                 }
                 filling.update(fill_between_kw or {})
                 self.band_ = drawn.fill_between(fpr, low, high, **filling)
@@ -111,9 +111,9 @@ class RocCurveDisplay:
             if despine:
                 remove_top_and_right(drawn)
             if (
-                any(style["label"] for style in styles)
-                or self.band is not None
-                or plot_chance_level
+                self.band is not None
+                or (plot_chance_level and diagonal["label"] is not None)
+                or any(style["label"] is not None for style in styles)
             ):
                 drawn.legend(loc="lower right")
             self.ax_, self.figure_ = drawn, drawn.figure

@@ -32,9 +32,10 @@ def is_regressor(estimator: Any) -> bool:
 
 def is_pairwise(estimator: Any) -> bool:
     """Return whether X is a table of samples against samples (kernel, distances), (N, N)."""
-    if _has_tags(estimator):
-        return bool(estimator.__sklearn_tags__().input_tags.pairwise)
-    return bool(getattr(estimator, "_pairwise", False))
+    pairwise = getattr(estimator, "_pairwise", None)
+    if pairwise is None and _has_tags(estimator):
+        pairwise = estimator.__sklearn_tags__().input_tags.pairwise
+    return bool(pairwise)
 
 
 def _has_tags(estimator: Any) -> bool:

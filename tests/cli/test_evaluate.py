@@ -477,6 +477,14 @@ def test_the_picture_is_written_in_its_format(kind, suffix, tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file.csv", f"picture.{suffix}"]
 
 
+def test_numbers_too_large_for_a_picture_are_an_error_of_one_line(error, tmp_path):
+    columns = ["y_true", "y_pred"], [1e308, -1e308, 0.5], [-1e308, 1e308, 2]
+    message, code = error(*columns, options=["--plot", str(tmp_path / "picture.png"), *FAST])
+    assert code == 1
+    assert "cannot be drawn" in message
+    assert not (tmp_path / "picture.png").exists()
+
+
 def test_an_error_leaves_the_earlier_picture_as_it_was(error, tmp_path):
     picture = tmp_path / "picture.png"
     picture.write_bytes(b"earlier")

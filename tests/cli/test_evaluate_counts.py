@@ -1,5 +1,7 @@
 """The metrics of a confusion matrix: those of the library, and the bootstrap of the matrix alone."""
 
+from math import comb
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from scratchnet import metrics
 from scratchnet.cli.evaluate.counts import count_measures, count_metrics
-from scratchnet.cli.evaluate.measure import Settings
+from scratchnet.cli.evaluate.measure import Settings, bootstrapped
+from scratchnet.cli.evaluate.regression import median_ranks
 
 
 def samples(matrix):
@@ -83,3 +86,36 @@ def test_a_thousand_classes_are_resampled_in_blocks():
     overall, each = count_measures(matrix, Settings(n_resamples=6))
     assert overall["f1_macro"].low < overall["f1_macro"].high
     assert len(each) == 1000
+
+
+def spread(x):
+    return float(np.sqrt(np.mean((x - x.mean()) ** 2)))
+
+
+def test_the_interval_of_many_samples_is_that_of_a_part_made_narrower():
+    x = np.random.default_rng(0).normal(5, 2, size=40_000)
+    few = Settings(n_resamples=500)
+    found = bootstrapped(spread, x, settings=few)
+    assert found.value == spread(x)
+    assert found.low < found.value < found.high
+    # of a normal sample the standard error is σ/√(2N); the ends are quantiles of 500 draws, each
+    # with a standard error of 0.12 standard deviations
+    for end in (found.value - found.low, found.high - found.value):
+        assert end == pytest.approx(1.96 * 2 / np.sqrt(2 * len(x)), rel=0.25)
+    assert "of 10000 samples" in found.method
+    rare = np.arange(len(x)) % 100 == 0  # about 100 of the 10,000 drawn
+    all_drawn = bootstrapped(
+        lambda x, rare: x[rare].mean(), x, rare, settings=Settings(n_resamples=20), stratify=rare
+    )
+    assert all_drawn.method == "bootstrap, percentile"
+
+
+@pytest.mark.parametrize("n", [8, 10, 25, 100, 1000])
+def test_the_median_lies_between_its_ranks_as_often_as_said(n):
+    low, high = median_ranks(n, 0.95)
+    assert 1 <= low < high <= n
+    # the true median is between x_(l) and x_(u) if at least l and fewer than u samples are below it
+    coverage = sum(comb(n, k) for k in range(low, high)) / 2**n
+    # whole ranks: the binomial has steps of up to 0.8 / √n, and rounding is outwards
+    assert 0.95 - 0.002 <= coverage <= 0.95 + 0.8 / np.sqrt(n)
+    assert median_ranks(3, 0.95)[0] < 1

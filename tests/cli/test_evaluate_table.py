@@ -8,7 +8,6 @@ import tempfile
 import tracemalloc
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -105,12 +104,11 @@ def test_lines_are_counted_beyond_a_block(monkeypatch):
     rows = b"0,1\n" * 10
     assert len(read(b"y_true,y_pred\n" + rows)["y_true"]) == 10
     for bad, what in ((b"x,1\n", "column 'y_true': 'x'"), (b"1\n", "has 1 cell")):
-        for before in range(8):
+        for before in range(1, 8):
             content = b"y_true,y_pred\n" + b"0,1\n" * before + bad + rows
             said = message(content)
             assert said.startswith(f"f.csv: line {before + 2}")
-            # a column that begins with text says so of the number that follows
-            assert what in said or (before == 0 and "line 2 has the text 'x'" in said)
+            assert what in said
 
 
 def test_classes_said_to_be_such_may_mix_numbers_and_text():
@@ -129,31 +127,30 @@ def test_too_many_classes_are_refused_at_the_line_of_the_first_one_too_many(monk
     assert said.startswith("f.csv: line 10, column 'y_true': 'new'")
 
 
-def test_an_endless_line_is_refused_and_not_read_to_its_end():
-    class Endless(io.RawIOBase):
-        read_so_far = 0
+class Endless(io.RawIOBase):
+    """A few lines, and then one that does not end."""
 
-        def readable(self):
-            return True
+    def __init__(self, start):
+        self.start, self.n_read = io.BytesIO(start), 0
 
-        def readinto(self, buffer):
-            self.read_so_far += len(buffer)
-            buffer[:] = b"a" * len(buffer)
-            return len(buffer)
+    def readable(self):
+        return True
 
-    for start in (b"", b"y_true,y_pred\n0,1\n"):
-        endless = Endless()
-        raw = io.BytesIO(start)
-        chained = io.BufferedReader(endless)
-        chained_read = endless.readinto
+    def readinto(self, buffer):
+        n = self.start.readinto(buffer)
+        if n == 0:
+            n = len(buffer)
+            buffer[:] = b"a" * n
+        self.n_read += n
+        return n
 
-        def readinto(buffer, raw=raw, rest=chained_read):
-            return raw.readinto(buffer) or rest(buffer)
 
-        endless.readinto = readinto
-        with pytest.raises(CommandError, match="longer than"):
-            table.read_table(chained, "f.csv", lambda names: {"y_true": "either"})
-        assert endless.read_so_far < 4 * table.MAX_LINE
+@pytest.mark.parametrize("start", [b"", b"y_true,y_pred\n0,1\n"])
+def test_an_endless_line_is_refused_and_not_read_to_its_end(start):
+    endless = Endless(start)
+    with pytest.raises(CommandError, match="longer than"):
+        table.read_table(endless, "f.csv", lambda names: {"y_true": "either"})
+    assert endless.n_read < 2 * table.MAX_LINE
 
 
 def test_memory_is_that_of_the_columns_and_of_one_block(monkeypatch):

@@ -21,16 +21,20 @@ from scratchnet import Perceptron, datasets
 from scratchnet.cli import main
 from scratchnet.cli.tour import sections
 from scratchnet.cli.tour.command import _one_blas_thread
-from scratchnet.cli.tour.experiments import convolution, digits, perceptron
+from scratchnet.cli.tour.experiments import convolution, digits, perceptron, validation
 
 ROOT = Path(scratchnet.__file__).parents[1]
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
+QUICK = ("perceptron", "convolution", "validation", "confusion", "roc", "r2")
+
+
 def take_tour(out, *names, seed=0):
     """Return the page and what was printed, without the timings."""
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    with contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "timed", lambda run: (run(), 0.25))
         assert main(["tour", "--only", *names, "--out", str(out), "--seed", str(seed)]) == 0
     text = re.sub(r"^ +[\d.]+ s  |, \d+ s\)", "", printed.getvalue(), flags=re.MULTILINE)
     return (out / "index.html").read_text(encoding="utf-8"), text.replace(str(out), "OUT")
@@ -38,7 +42,7 @@ def take_tour(out, *names, seed=0):
 
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory):
-    return take_tour(tmp_path_factory.mktemp("tour"), "perceptron", "convolution")
+    return take_tour(tmp_path_factory.mktemp("tour"), *QUICK)
 
 
 class Page(HTMLParser):
@@ -80,7 +84,7 @@ def test_the_page_refers_to_nothing_outside_itself(tour):
     page = Page(tour[0])
     assert not {"script", "link", "iframe", "object", "base"} & set(page.tags)
     assert {f"#{i}" for i in page.ids} >= set(page.links)  # the contents lead to the sections
-    assert len(page.links) == 2
+    assert len(page.links) == len(QUICK)
     without_data = re.sub(r"data:image/[^\"]*", "", tour[0])
     assert not re.search(r"https?:|url\(|@import|//", without_data.replace("default-src", ""))
     assert len(tour[0]) < 5_000_000
@@ -106,13 +110,13 @@ def test_every_picture_stands_in_the_page_and_has_words_for_who_cannot_see_it(to
 def test_the_summary_in_the_terminal_stands_on_the_page_too(tour):
     page, printed = tour
     lines = [line.strip("- ") for line in printed.splitlines() if line.startswith("    - ")]
-    assert len(lines) == 7
+    assert len(lines) == 19
     assert all(f"<li>{line}</li>" in page for line in lines)
     assert printed.isascii()  # any terminal can show it
 
 
 def test_the_same_seed_gives_the_same_page_and_the_same_summary(tour, tmp_path):
-    page, printed = take_tour(tmp_path, "perceptron", "convolution")
+    page, printed = take_tour(tmp_path, *QUICK)
     assert page == tour[0]
     assert printed == tour[1]
     _, other = take_tour(tmp_path, "perceptron", seed=1)
@@ -120,10 +124,14 @@ def test_the_same_seed_gives_the_same_page_and_the_same_summary(tour, tmp_path):
     assert [line for line in other.splitlines() if "XOR" in line] != alone
 
 
-def test_a_section_gives_the_same_alone_as_after_others(tour, tmp_path):
-    alone, _ = take_tour(tmp_path, "perceptron")
-    section = re.search(r'<section id="perceptron">.*?</section>', alone, re.DOTALL)[0]
-    assert section in tour[0]
+@pytest.mark.parametrize("name", ["perceptron", "roc"])
+def test_a_section_gives_the_same_alone_as_after_others(tour, tmp_path, name):
+    alone, _ = take_tour(tmp_path, name)
+    sections = [
+        re.search(rf'<section id="{name}">\n<h2>\d+(.*?)</section>', page, re.DOTALL)[1]
+        for page in (alone, tour[0])
+    ]
+    assert sections[0] == sections[1]
 
 
 def test_every_section_is_listed():

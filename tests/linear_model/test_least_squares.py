@@ -83,7 +83,7 @@ def test_cholesky_solves_and_refuses_what_is_singular_in_any_unit(n):
         solve_with_cholesky(X.T @ X, b, tol=1e-8)
 
 
-@pytest.mark.parametrize(("N", "D"), [(7, 5), (511, 3), (1024, 3), (1500, 3), (3000, 200)])
+@pytest.mark.parametrize(("N", "D"), [(7, 5), (511, 3), (1024, 3), (1500, 3), (1200, 100)])
 def test_the_triangle_of_a_long_table_has_its_gram_matrix(N, D):
     X, _ = table(N, D)
     R = triangle_of(X)

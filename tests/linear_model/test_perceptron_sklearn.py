@@ -1,7 +1,4 @@
-"""Perceptron beside scikit-learn's: the same weights from the same seed, and its estimator checks."""
-
-import unittest
-import warnings
+"""Perceptron beside scikit-learn's: the same weights from the same seed."""
 
 import numpy as np
 import pytest
@@ -10,11 +7,9 @@ from scratchnet.linear_model import Perceptron
 
 sklearn_linear_model = pytest.importorskip("sklearn.linear_model")
 from sklearn import datasets, model_selection, pipeline, preprocessing  # noqa: E402
-from sklearn.utils import estimator_checks  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",  # most of this data is not separable
-    "ignore:Estimator Perceptron does not inherit from:UserWarning",
 )
 
 
@@ -171,66 +166,3 @@ def test_it_works_inside_scikit_learns_tools():
     scores = model_selection.cross_val_score(Perceptron(), X, y, cv=model_selection.KFold(3))
     expected = model_selection.cross_val_score(both()[1], X, y, cv=model_selection.KFold(3))
     np.testing.assert_array_equal(scores, expected)
-
-
-def checks_of(estimator):
-    """Yield each check: its name, which is one or two partials deep, the estimator, the call."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        generated = list(estimator_checks.estimator_checks_generator(estimator))
-    for instance, check in generated:
-        inner = check.func
-        yield getattr(inner, "func", inner).__name__, instance, check
-
-
-# A rule that learns from one sample at a time depends on their order, and the check shuffles the
-# weighted samples but not the repeated ones. scikit-learn exempts its own Perceptron from it too.
-CANNOT_HOLD = "check_sample_weight_equivalence_on_dense_data"
-
-
-# What these look at (a pandas object, another array library) is not installed with the test extras;
-# the rest of the second one has run by the time that it asks for pandas.
-MAY_SKIP = {
-    "check_sample_weights_pandas_series",
-    "check_classifier_data_not_an_array",
-    "check_array_api_input",
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "instance", "check"),
-    [
-        pytest.param(name, instance, check, id=f"{i}-{name}")
-        for i, (name, instance, check) in enumerate(checks_of(Perceptron()))
-        if name != CANNOT_HOLD
-    ],
-)
-def test_scikit_learns_estimator_check_passes(name, instance, check):
-    try:
-        check(instance)
-    except unittest.SkipTest:
-        assert name in MAY_SKIP
-
-
-def test_no_check_of_scikit_learns_own_perceptron_is_missed():
-    ours = [name for name, *_ in checks_of(Perceptron())]
-    theirs = [name for name, *_ in checks_of(sklearn_linear_model.Perceptron())]
-    assert len(ours) > 50
-    not_ours = {
-        "check_sample_weight_equivalence_on_sparse_data",  # sparse matrices are refused
-        "check_sparsify_coefficients",  # sparsify needs SciPy
-        "check_class_weight_balanced_linear_classifier",  # asks isinstance; run below
-    }
-    assert set(theirs) - set(ours) <= not_ours
-    assert len(ours) >= len(theirs) - len(not_ours)
-
-
-def test_the_check_of_balanced_class_weights_passes():
-    check = estimator_checks.check_class_weight_balanced_linear_classifier
-    check("Perceptron", Perceptron())
-
-
-def test_scikit_learn_exempts_its_own_perceptron_from_the_check_that_cannot_hold():
-    generator = pytest.importorskip("sklearn.utils._test_common.instance_generator")
-    exempt = generator.PER_ESTIMATOR_XFAIL_CHECKS[sklearn_linear_model.Perceptron]
-    assert CANNOT_HOLD in exempt

@@ -212,10 +212,10 @@ def theirs(**options):
 @pytest.mark.parametrize("M", [None, 1, 3])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_result_is_scikit_learns(options, shape, M, weighted):
+    if options.get("alpha") == 0:
+        shape = (200, 10)  # in wide tables theirs divides by a singular value that is mere rounding
     X, y = data(*shape, M)
     weight = np.random.default_rng(2).uniform(0.1, 3, len(X)) if weighted else None
-    if options.get("alpha") == 0 and shape == (10, 40):
-        pytest.skip("theirs divides by a singular value that is 0 but for rounding")
     ours, expected = (m.fit(X, y, weight) for m in (Ridge(**options), theirs(**options)))
     assert ours.coef_.shape == expected.coef_.shape
     assert np.shape(ours.intercept_) == np.shape(expected.intercept_)

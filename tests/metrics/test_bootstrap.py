@@ -40,6 +40,24 @@ def test_bca_takes_the_quantiles_that_the_bias_and_the_skewness_give():
     np.testing.assert_allclose((found.low, found.high), np.quantile(theta, levels), rtol=1e-12)
 
 
+def test_resamples_equal_to_the_estimate_count_half_in_the_bias():
+    y_pred = np.array([1] * 15 + [0] * 5)  # an accuracy of few values, often that of the samples
+    found = bootstrap_interval(np.mean, y_pred, n_resamples=800, random_state=1)
+    theta = found.distribution
+    share = np.mean(theta < 0.75) + np.mean(theta == 0.75) / 2
+    assert np.mean(theta == 0.75) > 0.15
+    d = y_pred - y_pred.mean()  # the mean without a sample is linear in it
+    a = (d**3).sum() / (6 * (d**2).sum() ** 1.5)
+    z0 = normal_quantile(share)
+    levels = [normal_cdf(z0 + (z0 + z) / (1 - a * (z0 + z))) for z in (-1.959964, 1.959964)]
+    assert (found.low, found.high) == tuple(np.quantile(theta, levels))
+    # With all of the ties, or none, on one side the interval would be another one.
+    for other in (share - np.mean(theta == 0.75) / 2, share + np.mean(theta == 0.75) / 2):
+        z0 = normal_quantile(other)
+        levels = [normal_cdf(z0 + (z0 + z) / (1 - a * (z0 + z))) for z in (-1.959964, 1.959964)]
+        assert (found.low, found.high) != tuple(np.quantile(theta, levels))
+
+
 def test_bca_is_scipys():
     stats = pytest.importorskip("scipy.stats")
     found = bootstrap_interval(np.var, SAMPLES, n_resamples=4000, random_state=1)
@@ -98,17 +116,17 @@ def test_blocks_do_not_change_the_draws(monkeypatch):
 def test_leaving_out_parts_estimates_the_same_skewness(monkeypatch):
     from scratchnet.metrics import bootstrap
 
-    x = np.random.default_rng(1).exponential(size=1500)
+    x = np.sort(np.random.default_rng(1).exponential(size=300))  # parts must be random
     ends = []
-    for most in (1500, 700):  # each sample alone; parts of two and three
+    for most in (300, 130):  # each sample alone; parts of two and three
         monkeypatch.setattr(bootstrap, "MAX_JACKKNIFE", most)
         found = bootstrap_interval(
             lambda v: v.mean(axis=-1), x, n_resamples=4000, vectorized=True, random_state=0
         )
         ends.append((found.low, found.high))
     width = ends[0][1] - ends[0][0]
-    # The interval is that of the same resamples; a differs by its noise of 0.4 / 700 = 0.0006, which
-    # moves z by 4 · 0.0006 at the ends: a thousandth of the width, and a gap between order statistics.
+    # The same resamples, but a differs by its noise of 0.4 / 130 = 0.003, which moves z by z² times
+    # that: by 0.012 of 3.92. The skewness itself, a = 0.02, moves it by 0.08.
     np.testing.assert_allclose(ends[0], ends[1], atol=0.01 * width)
 
 
@@ -135,7 +153,7 @@ def test_what_leaves_no_interval_is_nan_with_a_warning_that_says_why():
             roc_auc_score, [1, 1], [0.1, 0.2], n_resamples=10, random_state=0
         )
     assert np.isnan(found[:4]).all()
-    with pytest.warns(UndefinedMetricWarning, match="undefined without sample 0"):
+    with pytest.warns(UndefinedMetricWarning, match="such as sample 0"):
         bootstrap_interval(
             roc_auc_score,
             [1, 0, 0, 0],
@@ -158,11 +176,18 @@ def test_no_variation_at_all_is_reported():
     assert found[:4] == (1, 1, 1, 0)
 
 
-def test_an_extreme_skewness_ends_at_the_ends_of_the_distribution():
-    x = np.append(np.zeros(400), 1e6) + np.linspace(0, 1, 401)
-    found = bootstrap_interval(np.mean, x, n_resamples=400, confidence_level=0.9999, random_state=0)
+def test_where_the_skewness_leaves_no_quantile_it_is_the_end_of_the_distribution():
+    # One sample outweighs the others: a is nearly its largest possible value, 1/6, and from z = 6 on
+    # 1 − a (z₀ + z) is negative.
+    x = np.append(np.linspace(0, 1, 400), 1e6)
+    found = bootstrap_interval(
+        np.mean, x, n_resamples=400, confidence_level=1 - 1e-11, random_state=0
+    )
     assert found.high == found.distribution.max()
-    assert found.low >= found.distribution.min()
+    mirrored = bootstrap_interval(
+        np.mean, -x, n_resamples=400, confidence_level=1 - 1e-11, random_state=0
+    )
+    assert mirrored.low == mirrored.distribution.min() == -found.high
 
 
 def test_an_error_of_the_metric_is_not_hidden():

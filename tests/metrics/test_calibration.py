@@ -1,5 +1,7 @@
 """Calibration: bins by their definition, and the error of models whose error is known."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from scratchnet.metrics import calibration_curve, expected_calibration_error
 def bins_of(prob, edges):
     """Return the samples of each bin, (low, high]; the first takes in its lower end."""
     found = []
-    for b, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for b, (low, high) in enumerate(pairwise(edges)):
         is_last = b == len(edges) - 2
         inside = ((prob > low) | (b == 0)) & ((prob <= high) | is_last)
         found.append(np.flatnonzero(inside))

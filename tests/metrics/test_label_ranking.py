@@ -76,3 +76,15 @@ def test_sparse_labels_are_refused_with_the_way_out(metric):
 
     with pytest.raises(TypeError, match=r"toarray\(\)"):
         metric(Sparse(), [[0.1, 0.2]])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_table_of_many_blocks_is_the_mean_of_its_parts(metric):
+    from scratchnet.metrics._row_blocks import BLOCK
+
+    rng = np.random.default_rng(0)
+    n = 3 * (BLOCK // 4) + 8  # of four labels: more than three blocks
+    y_true, score = rng.integers(0, 2, (n, 4)), rng.random((n, 4))
+    parts = [metric(y_true[i : i + 8], score[i : i + 8]) for i in range(0, n, 8)]
+    assert n % 8 == 0
+    assert metric(y_true, score) == pytest.approx(np.mean(parts), rel=1e-12)

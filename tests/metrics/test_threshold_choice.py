@@ -70,6 +70,14 @@ def test_no_other_threshold_is_better(case, cost_ratio, prevalence, wanted):
     assert found.threshold == thresholds[(fpr <= wanted) & (tpr == found.tpr)].max()
 
 
+def test_thresholds_that_are_equally_good_are_seen_as_such():
+    # J = 0.3 − 0 and then 0.4 − 0.1, which is 0.30000000000000004 in floats: the highest is taken.
+    y_true = np.array([1] * 3 + [1, 0] + [0] * 9 + [1] * 6)
+    score = np.repeat([0.9, 0.8, 0.7, 0.6], [3, 2, 9, 6])
+    found = threshold_for_youden(y_true, score)
+    assert (found.threshold, found.tpr, found.fpr) == (0.9, 0.3, 0.0)
+
+
 def test_calibrated_probabilities_have_the_threshold_that_the_costs_give():
     rng = np.random.default_rng(0)
     prob = rng.random(50_000)

@@ -189,6 +189,17 @@ def test_curves_and_permutations_are_those_of_fold_by_fold():
             np.testing.assert_allclose(one, other, rtol=RTOL)
 
 
+def test_scikit_learns_scorers_are_given_what_they_ask_for():
+    get_scorer = pytest.importorskip("sklearn.metrics").get_scorer
+    X, y, weight = problem(12)
+    names = ["accuracy", "f1", "roc_auc", "neg_log_loss", "average_precision"]
+    scoring = {name: get_scorer(name) for name in names}
+    for params in (None, {"sample_weight": weight}):
+        options = {"scoring": scoring, "params": params, "return_train_score": True}
+        found = cross_validate(NearestMean(), X, y, **options)
+        assert_same_results(found, cross_validate(OneByOneClassifier(), X, y, **options))
+
+
 def test_no_fold_is_fitted_by_itself():
     class Estimator(NearestMean):
         n_fits = 0

@@ -18,12 +18,19 @@ import pytest
 # scikit-learn's package, and where our names of the same spelling are.
 PACKAGES = {
     "sklearn.metrics": "scratchnet.metrics",
-    "sklearn.metrics.cluster": "scratchnet.metrics",
+    "sklearn.metrics.cluster": "scratchnet.metrics.cluster",
     "sklearn.calibration": "scratchnet.metrics",
     "sklearn.model_selection": "scratchnet.model_selection",
     "sklearn.linear_model": "scratchnet.linear_model",
     "sklearn.preprocessing": "scratchnet.preprocessing",
     "sklearn.pipeline": "scratchnet.pipeline",
+}
+# Classes and a function that scikit-learn's tests of scorers take from a private module.
+PRIVATE_NAMES = {
+    "_Scorer": "Scorer",
+    "_PassthroughScorer": "PassthroughScorer",
+    "_MultimetricScorer": "MultimetricScorer",
+    "_check_multimetric_scoring": "_named_scorers",
 }
 
 
@@ -36,6 +43,11 @@ def replaced_names():
             for name in our_package.__all__:
                 if callable(getattr(their_package, name, None)):
                     yield getattr(their_package, name), getattr(our_package, name)
+    their_scorers, our_scorers = map(
+        importlib.import_module, ("sklearn.metrics._scorer", "scratchnet.metrics.scorers")
+    )
+    for theirs, ours in PRIVATE_NAMES.items():
+        yield getattr(their_scorers, theirs), getattr(our_scorers, ours)
 
 
 def substitute():

@@ -14,7 +14,12 @@ from scratchnet.utils import (
 )
 from scratchnet.utils.multiclass import unique_labels
 from scratchnet.utils.parallel import parallel_map
-from scratchnet.utils.validation import check_is_fitted, check_sample_weight, validate_data
+from scratchnet.utils.validation import (
+    check_is_fitted,
+    check_sample_weight,
+    numeric_targets,
+    validate_data,
+)
 
 
 class Frame:
@@ -379,3 +384,40 @@ def test_an_error_in_a_thread_reaches_the_caller():
 def test_a_number_of_threads_that_is_none_is_refused(n_jobs, error):
     with pytest.raises(error, match="n_jobs must"):
         parallel_map(abs, [1], n_jobs)
+
+
+# Quantities
+
+
+@pytest.mark.parametrize(("y", "shape"), [([1, 2], (2,)), ([[1], [2]], (2, 1)), ([[1, 2]], (1, 2))])
+def test_targets_keep_their_shape_and_take_the_type_of_the_table(y, shape):
+    found = numeric_targets(y, np.float32)
+    assert found.shape == shape
+    assert found.dtype == np.float32
+    X, targets = validate_data(Estimator(), np.ones((shape[0], 3)), y, multi_output=True)
+    assert (X.dtype, targets.dtype, targets.shape) == (np.float64, np.float64, shape)
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        ([[[1.0]]], r"1d array, or a table \(samples, targets\), it has shape \(1, 1, 1\)"),
+        (1.0, r"it has shape \(\)"),
+        (np.ones((2, 0)), r"it has shape \(2, 0\)"),
+        ([1.0, np.nan], "Input y contains NaN: row 1"),
+        (["a", "b"], "y must hold numbers"),
+    ],
+)
+def test_targets_that_are_no_quantities_are_refused(y, words):
+    with pytest.raises(ValueError, match=words):
+        numeric_targets(y, np.float64)
+
+
+def test_nan_may_be_allowed_and_infinity_is_still_refused():
+    X = np.array([[1.0, np.nan], [2.0, 3.0]])
+    assert check_array(X, ensure_all_finite="allow-nan") is X
+    X[1, 0] = np.inf
+    with pytest.raises(ValueError, match=r"Input X contains infinity: row 1, column 0$"):
+        check_array(X, ensure_all_finite="allow-nan")
+    with pytest.raises(ValueError, match="NaN: row 0, column 1, and 1 more"):
+        check_array(X)

@@ -61,7 +61,7 @@ def add_command(commands: Any) -> None:
         "--resamples",
         type=_resamples,
         metavar="N",
-        help="of the bootstrap; 0 for none (default: 2000, fewer from 50,000 rows on, at least 200)",
+        help="of the bootstrap; 0 for none (default: 2000, fewer from 5,000 rows on, at least 200)",
     )
     add("--seed", type=seed, default=0, metavar="N", help="same seed, same intervals (default: 0)")
     add("--json", action="store_true", help="write JSON, with null for what is undefined")

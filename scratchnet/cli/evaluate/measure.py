@@ -22,11 +22,10 @@ __all__ = [
 ]
 
 # So many samples are drawn in all the resamples of a metric, unless there would be too few of those.
-MAX_DRAWN = 10**8
+MAX_DRAWN = 10**7
 MAX_RESAMPLES, MIN_RESAMPLES = 2000, 200
-MAX_BCA = (
-    10_000  # samples; with more the plain percentiles differ little, and cost a thousand calls less
-)
+MAX_WHOLE = 10_000  # samples: of more than these, so many are resampled
+MIN_OF_CLASS = 500  # samples of the rarer class must then be among them
 
 NO_WIDTH = "the resamples do not vary"
 
@@ -95,20 +94,52 @@ def bootstrapped(
     settings: Settings,
     stratify: NDArray[Any] | None = None,
 ) -> Measure:
-    """Return `metric(*arrays)` with a bootstrap interval, BCa if there are not too many samples."""
+    """Return `metric(*arrays)` with a bootstrap interval.
+
+        N ≤ m = 10,000:  BCa
+        N > m:           θ̂ + √(m / N) (θ_m − θ̂_m),   θ_m the percentiles of m samples, θ̂_m their metric
+
+    What a metric strays by falls with √N, so that the spread among m of the samples, chosen at random,
+    is known for N; BCa, which corrects what falls with N, would change little. Only if one of the
+    classes in `stratify` is so rare that the m hold few of it, all samples are drawn from.
+    """
+    measure = plain(lambda: metric(*arrays))
+    value, n_samples = measure.value, len(arrays[0])
+    if value is None or settings.n_resamples == 0:
+        return measure
+    scale = 1.0
+    if n_samples > MAX_WHOLE:
+        state = np.random.RandomState(settings.seed)
+        chosen = state.choice(n_samples, MAX_WHOLE, replace=False)
+        rarest = (
+            MIN_OF_CLASS if stratify is None else np.bincount(stratify[chosen], minlength=2).min()
+        )
+        if rarest >= MIN_OF_CLASS:
+            scale = math.sqrt(MAX_WHOLE / n_samples)
+            arrays = tuple(array[chosen] for array in arrays)
+            stratify = None if stratify is None else stratify[chosen]
+    found = _bootstrapped(metric, arrays, settings, stratify, n_samples <= MAX_WHOLE)
+    if scale == 1 or found.low is None or found.high is None or found.value is None:
+        return Measure(value, found.low, found.high, found.method, found.reason)
+    low, high = (value + scale * (end - found.value) for end in (found.low, found.high))
+    return Measure(value, low, high, f"{found.method} of {MAX_WHOLE} samples", found.reason)
+
+
+def _bootstrapped(
+    metric: Callable[..., Any],
+    arrays: tuple[NDArray[Any], ...],
+    settings: Settings,
+    stratify: NDArray[Any] | None,
+    accelerated: bool,
+) -> Measure:
     from scratchnet.metrics import bootstrap_interval
 
-    measure = plain(lambda: metric(*arrays))
-    n_samples = len(arrays[0])
-    n_resamples = settings.resamples(n_samples)
-    if measure.value is None or n_resamples == 0:
-        return measure
-    method = "BCa" if n_samples <= MAX_BCA else "percentile"
+    method = "BCa" if accelerated else "percentile"
     return from_interval(
         lambda: bootstrap_interval(
             metric,
             *arrays,
-            n_resamples=n_resamples,
+            n_resamples=settings.resamples(len(arrays[0])),
             confidence_level=settings.confidence_level,
             method=method,
             stratify=stratify,

@@ -1,6 +1,6 @@
 """The picture of an evaluation: ROC curve and confusion matrix, or predictions and residuals.
 
-matplotlib is used without pyplot, so that no figure or backend is touched.
+The figure is made without pyplot, so that nothing opens a window.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from scratchnet.cli.error import CommandError
 from scratchnet.cli.evaluate.evaluation import Drawn
 from scratchnet.cli.evaluate.report import MAX_SHOWN, Report
 from scratchnet.metrics import roc_curve
 
 __all__ = ["write_picture"]
 
-MAX_POINTS = 5000  # of a cloud or a curve: more cannot be told apart, and make an .svg of megabytes
+# Of a cloud or a curve: more cannot be told apart, and make an .svg of megabytes.
+MAX_POINTS = 5000
+MAX_BAND = 10_000  # samples: the band of more is too narrow to be seen
 
 
 def write_picture(file: BinaryIO, kind: str, report: Report, drawn: Drawn) -> None:
@@ -33,57 +36,69 @@ def write_picture(file: BinaryIO, kind: str, report: Report, drawn: Drawn) -> No
     if not paints:
         paints = [_paint_sizes]
     figure = Figure(figsize=(5.2 * len(paints), 4.8), layout="constrained", dpi=120)
-    for axes, paint in zip(figure.subplots(1, len(paints), squeeze=False)[0], paints, strict=True):
-        paint(axes, report, drawn)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a label in a script that the font lacks
-        figure.savefig(file, format=kind)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        # a label in a script that the font lacks; numbers whose difference is too large
+        warnings.simplefilter("ignore")
+        for axes, paint in zip(
+            figure.subplots(1, len(paints), squeeze=False)[0], paints, strict=True
+        ):
+            paint(axes, report, drawn)
+        try:
+            figure.savefig(file, format=kind)
+        except (ValueError, OverflowError) as error:  # of axes that cannot span the numbers
+            raise CommandError(f"{report.file}: the numbers cannot be drawn: {error}") from error
 
 
 def _paint_roc(axes: Any, report: Report, drawn: Drawn) -> None:
+    from scratchnet.plotting import RocCurveDisplay, roc_band
+
     assert drawn.score is not None
+    settings, band = report.settings, None
+    if report.n_samples <= MAX_BAND and settings.n_resamples != 0:
+        band = roc_band(
+            drawn.truth,
+            drawn.score,
+            confidence_level=settings.confidence_level,
+            n_resamples=settings.resamples(report.n_samples),
+            random_state=settings.seed,
+        )
     fpr, tpr, _ = roc_curve(drawn.truth, drawn.score)
-    if len(fpr) > MAX_POINTS:
-        kept = np.linspace(0, len(fpr) - 1, MAX_POINTS).round().astype(int)
-        fpr, tpr = fpr[kept], tpr[kept]
+    kept = _spread(len(fpr))
     area = report.measures["roc_auc"]
-    label = f"AUC {area.value:.4f}"
-    if area.low is not None:
-        label += f" [{area.low:.4f}, {area.high:.4f}]"
-    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, linestyle="--", label="chance")
-    axes.plot(fpr, tpr, color="C0", label=label)
-    if report.youden is not None:
-        best = report.youden
-        axes.plot(best.fpr, best.tpr, "o", color="C1", label=f"Youden's: {best.threshold:.4g}")
-    axes.set(
-        title="ROC curve",
-        xlabel="false-positive rate",
-        ylabel="true-positive rate (recall)",
-        xlim=(-0.02, 1.02),
-        ylim=(-0.02, 1.02),
-        aspect="equal",
+    interval = "" if area.low is None else f" [{area.low:.4f}, {area.high:.4f}]"
+    display = RocCurveDisplay(fpr=fpr[kept], tpr=tpr[kept], band=band)
+    display.plot(
+        axes,
+        curve_kwargs={"label": f"AUC = {area.value:.4f}{interval}"},
+        plot_chance_level=True,
+        chance_level_kw={"color": "0.7", "linewidth": 1},
     )
-    axes.legend(loc="lower right", frameon=False)
+    if (best := report.youden) is not None:
+        axes.plot(best.fpr, best.tpr, "o", color="C1", label=f"Youden's: {best.threshold:.4g}")
+    axes.set(title="ROC curve", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    axes.legend(loc="lower right", frameon=False, fontsize="small")
 
 
 def _paint_confusion(axes: Any, report: Report, drawn: Drawn) -> None:
-    """Colours are shares of the true class, so that a rare class is seen as well; numbers are counts."""
+    from scratchnet.plotting import ConfusionMatrixDisplay
+
     assert report.confusion is not None
-    counts = report.confusion
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    n_classes = len(counts)
-    axes.set(title="Confusion matrix", xlabel="predicted", ylabel="truth")
-    if n_classes > MAX_SHOWN:
-        return
+    n_classes = len(report.labels)
+    is_small = n_classes <= MAX_SHOWN
     names = [_plain(label) for label in report.labels]
-    turned = 90 if max(map(len, names)) > 30 / n_classes else 0
-    axes.set_xticks(range(n_classes), names, rotation=turned)
-    axes.set_yticks(range(n_classes), names)
-    size = min(14, 110 / n_classes / max(2, len(str(counts.max()))))
-    for (k, l), count in np.ndenumerate(counts):
-        colour = "white" if shares[k, l] > 0.5 else "black"
-        axes.text(l, k, str(count), ha="center", va="center", color=colour, fontsize=size)
+    digits = max(2, len(str(report.confusion.max())))
+    ConfusionMatrixDisplay(report.confusion, display_labels=names).plot(
+        include_values=is_small,
+        values_format="d",
+        cmap="Blues",
+        xticks_rotation="vertical" if n_classes * max(map(len, names)) > 30 else "horizontal",
+        ax=axes,
+        colorbar=False,
+        text_kw={"fontsize": min(14, 110 / n_classes / digits)},
+    )
+    axes.set_title("Confusion matrix")
+    if not is_small:  # the names of so many would cover each other
+        axes.set(xticks=[], yticks=[])
 
 
 def _paint_sizes(axes: Any, report: Report, drawn: Drawn) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from scratchnet.metrics import (
     root_mean_squared_log_error,
 )
 
-__all__ = ["measure_regression"]
+__all__ = ["measure_regression", "median_ranks"]
 
 
 def measure_regression(
@@ -41,7 +43,7 @@ def measure_regression(
     measures |= {
         "explained_variance": measured(explained_variance_score),
         "mean_absolute_error": measured(mean_absolute_error),
-        "median_absolute_error": measured(median_absolute_error),
+        "median_absolute_error": _median_error(truth, prediction, settings),
         "root_mean_squared_error": measured(root_mean_squared_error),
         "mean_squared_error": measured(mean_squared_error),
         "mean_error": measured(_mean_error),
@@ -68,3 +70,34 @@ def measure_regression(
 def _mean_error(truth: NDArray[np.float64], prediction: NDArray[np.float64]) -> float:
     """Return mean(prediction − truth), the bias: above 0 if the predictions are too high."""
     return float((prediction - truth).mean())
+
+
+def median_ranks(n_samples: int, confidence_level: float) -> tuple[int, int]:
+    """Return the ranks l and u, from 1, of the samples between which the true median lies.
+
+        l = ⌊(N − z √N) / 2⌋,   u = N + 1 − l
+
+    The number of samples below the true median is binomial with N and ½, whatever their distribution:
+    normal but for few, with mean N/2 and standard deviation √N / 2. l < 1: there are too few samples.
+    """
+    z = NormalDist().inv_cdf((1 + confidence_level) / 2)
+    low = math.floor((n_samples - z * math.sqrt(n_samples)) / 2)
+    return low, n_samples + 1 - low
+
+
+def _median_error(
+    truth: NDArray[np.float64], prediction: NDArray[np.float64], settings: Settings
+) -> Measure:
+    """Return the median absolute error between two of the errors: exact where resamples are poor.
+
+    A median of whole numbers jumps, and what jumps is no sum whose resamples would tell how it strays.
+    """
+    measure = plain(lambda: median_absolute_error(truth, prediction))
+    low, high = median_ranks(len(truth), settings.confidence_level)
+    if measure.value is None:
+        return measure
+    if low < 1:
+        return Measure(measure.value, reason="there are too few samples for an interval")
+    errors = np.partition(np.abs(truth - prediction), (low - 1, high - 1))
+    ends = float(errors[low - 1]), float(errors[high - 1])
+    return Measure(measure.value, *ends, method="order statistics")

@@ -85,7 +85,7 @@ def _euclidean(X: Floats, clusters: Clusters, height: int, twice: bool) -> Dista
     is_alone = clusters.sizes[clusters.codes] == 1
 
     def distances(rows: slice, from_tile: int) -> Floats:
-        """Return the distances of the rows to the samples from tile `from_tile` on, (R, ≥ N − …)."""
+        """Return the distances of the rows to the samples of the tiles from `from_tile` on."""
         here = np.arange(len(X))[rows]
         z = right[from_tile:]
         block = np.empty((len(here), len(z) * z.shape[2]))  # (R, T·C)

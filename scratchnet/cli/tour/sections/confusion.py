@@ -65,7 +65,7 @@ def _write_shares(found: Found) -> Iterator[str]:
     yield page.equation(
         f"precision = tp / (tp + fp) = {tp} / ({tp} + {fp}) = {found.precision:.4f}\n"
         f"recall    = tp / (tp + fn) = {tp} / ({tp} + {fn}) = {found.recall:.4f}\n"
-        f"F1        = 2 tp / (2 tp + fp + fn)  = {found.f1:.4f}\n"
+        f"F1        = 2 tp / (2 tp + fp + fn) = {found.f1:.4f}\n"
         f"accuracy  = (tp + tn) / n = {tp + tn} / {n} = {found.accuracy:.4f}"
     )
     yield page.figure(

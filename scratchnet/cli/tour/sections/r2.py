@@ -101,19 +101,21 @@ def _write_folds(found: Found) -> Iterator[str]:
         f"In {K} folds R² is {', '.join(page.number(score) for score in scores)}: the mean is "
         f"{page.number(scores.mean(), 3)}. It compares each fold with the fold's own mean. All out-of-fold "
         f"predictions together, compared with the mean of all, have {page.number(found.pooled, 3)} "
-        "(`pooled_score`). Leave one out, and a fold has one patient, whose mean is himself: 0/0. "
+        "(`pooled_score`). Leave one out, and a fold has one patient, whose own value is the mean: nothing "
+        "is there to be explained. "
         f"`cross_val_score` gives {np.isnan(found.single_scores).sum()} times NaN, and says:"
     )
     yield page.note(f"“{found.single_warning}.”")
-    yield page.paragraph(f"It is {page.number(found.single_pooled, 3)}.")
+    yield page.paragraph(f"For leave-one-out it is {page.number(found.single_pooled, 3)}.")
 
 
 def learned(found: Found) -> list[str]:
+    verdict = ": worse than the mean" if found.elsewhere.r2 < 0 else ""
     return [
         f"R2 of a linear model on patients that it has not seen: {found.model.r2:.2f}; of the mean: "
         f"{_ascii(found.mean.r2, 0)}",
         f"Fitted to {N_FEW} patients, it has {_ascii(found.by_heart.r2, 2)} on these and "
-        f"{_ascii(found.elsewhere.r2, 1)} on the others: worse than the mean",
+        f"{_ascii(found.elsewhere.r2, 1)} on the others{verdict}",
         f"One patient has no R2: leave-one-out is scored by all predictions together, "
         f"{_ascii(found.single_pooled, 2)}",
     ]
@@ -125,7 +127,7 @@ def _ascii(value: float, places: int) -> str:
 
 SECTION = Section(
     name="r2",
-    title="Regression: what an R2 of one, zero and less means",
+    title="What an R2 of one, of zero and below zero means",
     about="what is left of the squares, and how a model can be worse than the mean",
     files=(
         "scratchnet/metrics/explained.py",
@@ -137,7 +139,8 @@ SECTION = Section(
     code="""
 from scratchnet import datasets
 from scratchnet.linear_model import LinearRegression
-from scratchnet.model_selection import LeaveOneOut, cross_val_score, pooled_score
+from scratchnet.model_selection import LeaveOneOut
+from scratchnet.model_selection import cross_val_score, pooled_score
 X, y = datasets.load_diabetes(return_X_y=True)
 print(cross_val_score(LinearRegression(), X, y, cv=5))  # R² of each fold
 print(pooled_score(LinearRegression(), X, y, cv=LeaveOneOut()))

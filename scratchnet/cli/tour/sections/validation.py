@@ -140,7 +140,7 @@ def _write_answer(found: Found) -> Iterator[str]:
     yield page.paragraph(
         f"None of the {k}. A fold's model is there to be scored on the samples that it has not seen, and "
         "is then dropped. Each sample is tested "
-        f"{_times(found.tested)} and trained on {_times(found.trained)} (k − 1). The scores estimate the "
+        f"{_times(found.tested)} and trained on {_times(found.trained)} (k − 1). The scores estimate the "
         "*procedure*: these features, this scaling, this kind of model with these settings. The model to "
         "use is the same procedure, fitted to everything."
     )
@@ -204,7 +204,7 @@ def _time(seconds: float) -> str:
 
 SECTION = Section(
     name="validation",
-    title="Cross-validation: which model do I use in the end?",
+    title="Cross-validation, and the model to use in the end",
     about="three ways to split, what they cost, and what the scores are scores of",
     files=(
         "scratchnet/model_selection/k_fold.py",
