@@ -52,8 +52,8 @@ class LinearFoldModels:
 
     estimator: the unfitted one. scores: (M, K), of each fold's test samples by its own model.
     coefficients: gives (coef_f (K, D), intercept_f (K,)) of a fold. attributes: what else a fitted
-    estimator has, the same in all folds. one_target: whether a regressor's y was (N,), so that its
-    predictions are.
+    estimator has, the same in all folds; of_fold gives those of one. one_target: whether a
+    regressor's y was (N,), so that its predictions are.
     """
 
     estimator: Any
@@ -62,6 +62,7 @@ class LinearFoldModels:
     attributes: dict[str, Any]
     scaling: FoldScaling | None = None
     one_target: bool = False
+    of_fold: Callable[[int], dict[str, Any]] | None = None
 
     def model(self, fold: int) -> Any:
         """Return the fitted estimator of a fold."""
@@ -75,7 +76,8 @@ class LinearFoldModels:
             fitted.coef_, fitted.intercept_ = fitted.coef_[0], fitted.intercept_[0]
         if not fitted.fit_intercept and "classes_" not in self.attributes:
             fitted.intercept_ = 0.0
-        for name, value in self.attributes.items():
+        own = {} if self.of_fold is None else self.of_fold(fold)
+        for name, value in (self.attributes | own).items():
             setattr(fitted, name, value)
         return fitted
 

@@ -13,8 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchnet.model_selection.shuffle_split import StratifiedShuffleSplit
+from scratchnet.utils.validation import check_random_state
 
-__all__ = ["Patience", "stratified_holdout", "xorshift_permutation"]
+__all__ = [
+    "Patience",
+    "row_states",
+    "sample_permutation",
+    "stratified_holdout",
+    "xorshift_permutation",
+]
+
+MAX_INT = 2**31 - 1
 
 
 def xorshift_permutation(n: int, seed: int) -> NDArray[np.intp]:
@@ -35,6 +44,26 @@ def xorshift_permutation(n: int, seed: int) -> NDArray[np.intp]:
         j = i + (s & 0x7FFFFFFF) % (n - i)
         order[i], order[j] = order[j], order[i]
     return np.array(order, dtype=np.intp)
+
+
+def row_states(
+    random_state: int | np.random.RandomState | None, n_rows: int
+) -> list[np.random.RandomState]:
+    """Return the random state of each row, as scikit-learn draws: several have seeds of their own."""
+    state = check_random_state(random_state)
+    if n_rows == 1:
+        return [state]
+    return [check_random_state(int(seed)) for seed in state.randint(MAX_INT, size=n_rows)]
+
+
+def sample_permutation(
+    n: int, state: np.random.RandomState, shuffle: bool = True
+) -> NDArray[np.intp]:
+    """Return the permutation that a row applies to the order of its samples in each epoch."""
+    if not shuffle:
+        return np.arange(n)
+    state.randint(1, MAX_INT)  # scikit-learn draws this one for another use
+    return xorshift_permutation(n, state.randint(MAX_INT))
 
 
 class Patience:

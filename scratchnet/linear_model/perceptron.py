@@ -13,11 +13,19 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scratchnet.base import BaseEstimator
+from scratchnet.base import BaseEstimator, clone
 from scratchnet.exceptions import ConvergenceWarning
 from scratchnet.linear_model.base import LinearClassifierMixin
-from scratchnet.linear_model.online import Patience, stratified_holdout, xorshift_permutation
+from scratchnet.linear_model.fold_models import LinearFoldModels, learned_attributes
+from scratchnet.linear_model.online import (
+    Patience,
+    row_states,
+    sample_permutation,
+    stratified_holdout,
+)
+from scratchnet.linear_model.perceptron_folds import fit_perceptron_folds
 from scratchnet.linear_model.rosenblatt import Penalty, penalised_epoch, rosenblatt_epoch
+from scratchnet.model_selection.folds import Folds, FoldScaling
 from scratchnet.utils.class_weight import compute_class_weight
 from scratchnet.utils.multiclass import unique_labels
 from scratchnet.utils.parallel import parallel_map
@@ -32,7 +40,6 @@ from scratchnet.utils.validation import (
 
 __all__ = ["Perceptron"]
 
-MAX_INT = 2**31 - 1
 # The type and the range of each numeric parameter, and which ends belong to the range.
 RANGES: dict[str, tuple[type, float, float | None, str]] = {
     "alpha": (Real, 0, None, "both"),
@@ -216,6 +223,42 @@ class Perceptron(LinearClassifierMixin, BaseEstimator):
         self.t_ = getattr(self, "t_", 1.0) + len(table)
         return self
 
+    def fit_folds(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        folds: Folds,
+        sample_weight: ArrayLike | None = None,
+        scaling: FoldScaling | None = None,
+    ) -> LinearFoldModels | None:
+        """Return the models of all folds, fitted together; None if that cannot be done here.
+
+        See `model_selection/folds.py` for the protocol, `perceptron_folds.py` for the method. It is
+        for the plain rule: without a penalty, early stopping or weights of samples.
+        """
+        fitted = clone(self)
+        is_seeded = not self.shuffle or isinstance(self.random_state, Integral)
+        plain = self.penalty is None and not (self.early_stopping or self.verbose)
+        if not plain or not is_seeded or sample_weight is not None:
+            return None
+        try:
+            fitted._check_parameters()
+            table, labels = validate_data(fitted, X, y)
+            classes = unique_labels(labels)
+            if self.class_weight == "balanced" or len(classes) < 2:
+                return None
+            weight = compute_class_weight(self.class_weight, classes=classes, y=labels)
+        except (TypeError, ValueError):
+            return None
+        if not weight.all():
+            return None
+        models = fit_perceptron_folds(
+            self, table, np.searchsorted(classes, labels), classes, weight, folds, scaling
+        )
+        if models is not None:
+            models.attributes.update(learned_attributes(fitted))
+        return models
+
     def _learn(
         self,
         X: NDArray[Any],
@@ -241,11 +284,7 @@ class Perceptron(LinearClassifierMixin, BaseEstimator):
             held = stratified_holdout(y, self.validation_fraction, split_state)
             if not weight[held].any():
                 raise ValueError("sample_weight is zero for all of the samples held out")
-        # As scikit-learn draws: each of several rows has a random state with a seed of its own.
-        states = [check_random_state(self.random_state)]
-        if not two:
-            seeds = states[0].randint(MAX_INT, size=len(classes))
-            states = [check_random_state(int(seed)) for seed in seeds]
+        states = row_states(self.random_state, len(positive))
 
         def learn_row(k: int) -> tuple[NDArray[Any], float, list[int], bool]:
             sign = np.where(y == positive[k], 1, -1).astype(X.dtype)
@@ -286,10 +325,8 @@ class Perceptron(LinearClassifierMixin, BaseEstimator):
         aims_at_no_mistakes = penalty is None and not self.early_stopping
         patience = Patience(self.tol, self.n_iter_no_change)
         is_taken = (rate > 0) & ~held
-        order = permutation = np.arange(len(X))
-        if self.shuffle:
-            state.randint(1, MAX_INT)  # scikit-learn draws this one for another use
-            permutation = xorshift_permutation(len(X), state.randint(MAX_INT))
+        order = np.arange(len(X))
+        permutation = sample_permutation(len(X), state, self.shuffle)
         history: list[int] = []
         while len(history) < max_iter:
             order = order[permutation]
