@@ -24,17 +24,18 @@ N fits cost as much as one.
 
     Σ_train = Σ_all − Σ_S       for each of  s_i,  s_i x̃_i,  s_i x̃_i x̃_iᵀ,  s_i x̃_i ỹ_i
 
-gives the normal equations of the training part, centred at its own mean (x̄_t, ȳ_t):
+gives the normal equations of the training part, centred at its own mean (x̄_t, ȳ_t), with the scale of
+a scaler in front, else 1:
 
     (Σ_train s x̃ x̃ᵀ − W_t x̄_t x̄_tᵀ + α diag(scale²)) w_S = Σ_train s x̃ ỹ − W_t x̄_t ȳ_t
 
 *From the kernel*, where there are more features than samples: with the dual weights a,
 
-    C = G⁻¹ − G⁻¹ 1 1ᵀ G⁻¹ / (1ᵀ G⁻¹ 1),    G = x̃ x̃ᵀ + α diag(1/s),    a = C ỹ,    w = x̃ᵀ a
+    C = G⁻¹ − G⁻¹ 1 1ᵀ G⁻¹ / (1ᵀ G⁻¹ 1),    G = X̃ X̃ᵀ + α diag(1/s),    a = C ỹ,    w = X̃ᵀ a
     r_S = C_SS⁻¹ a_S,    a_S' = a − C_·S C_SS⁻¹ a_S
 
     (the second term of C is the intercept's). It is the formula from the hat matrix, since
-    α C = (I − H) diag(s) there, but nothing is subtracted from 1.
+    α C = diag(s) (I − H) with H = k diag(s) there, but nothing is subtracted from 1. X̃ has the rows x̃_i.
 
 A difference of sums loses digits where S is nearly all that determines a weight. The loss is
 estimated, and where it may reach 1e-9 of the result, the folds are left to be fitted one by one.
@@ -152,7 +153,7 @@ def fit_least_squares_folds(
     largest = int(np.diff(folds.starts).max(initial=0))
     if is_wide:
         found = _from_kernel(moments, alpha, folds, removed, X)
-    elif not is_scaled and removed is None and 2 * largest <= moments.n_features:
+    elif not is_scaled and removed is None and 2 * largest <= max(2, moments.n_features):
         found = _from_hat_matrix(moments, alpha, folds)
     else:
         scale = scaling.scale if is_scaled and scaling is not None else None
@@ -164,7 +165,7 @@ def fit_least_squares_folds(
 
 
 class _Moments:
-    """The sums over all samples that both ways start from, of features and targets centred once.
+    """The sums over all samples that all three ways start from, of features and targets centred once.
 
     X: x̃, (N, D). Y: ỹ, (N, T). weight: s, (N,). total: W. gram: Σ s x̃ x̃ᵀ, (D, D). moment: Σ s x̃ ỹᵀ, (D, T).
     Without an intercept nothing is centred.

@@ -6,7 +6,9 @@ is three products of matrices and one stack of small linear systems. Each starts
 samples, which is close: leaving out one of N samples moves the minimum by about 1/N.
 
 A start from the fit on all samples knows the test samples. The folds are therefore followed to a
-gradient of `NEWTON_TOL` at most, whatever `tol` is, as a single fit is: nothing of the start is left there.
+gradient of `NEWTON_TOL` at most, whatever `tol` is, as a single fit is. Nothing of the start is left
+there if the minimum is unique. Without a penalty it may not be (columns that are collinear in a
+training part); then the folds are fitted one by one.
 
 `N` samples, `D` features, `F` folds, `B` of them in a block.
 """
@@ -27,6 +29,7 @@ from scratchnet.utils.class_weight import compute_class_weight
 
 __all__ = ["fit_logistic_folds"]
 
+LEAST_EIGENVALUE = 1e-8  # of Σ Z Zᵀ, relative to the largest
 BLOCK_BYTES = 2**26  # what the arrays of a block of folds may take together
 
 
@@ -59,7 +62,8 @@ def fit_logistic_folds(
     start_weight = _class_weighted(estimator, sample_weight[None], code, classes, every)
     if start_weight is None:
         return None
-    space = StandardisedFeatures(X, start_weight[0], estimator.fit_intercept)
+    uniform = scaling is None and bool(np.isfinite(estimator.effective_C))
+    space = StandardisedFeatures(X, start_weight[0], estimator.fit_intercept, uniform)
     target = one_hot(code, K)
     scale = np.ones((1, X.shape[1])) if scaling is None else scaling.scale
     ridge = space.ridge(scale**2 / estimator.effective_C)  # (F or 1, D + 1)
@@ -84,6 +88,8 @@ def fit_logistic_folds(
         weight = _class_weighted(estimator, counts * sample_weight, code, classes, counts)
         if weight is None:
             return None
+        if not np.isfinite(estimator.effective_C) and not _determined(space.Z, counts):
+            return None
         block_ridge = np.broadcast_to(ridge, (F, D1))[first:last]
         weights[first:last], n_iter[first:last], left = newton(
             LogisticLoss(space.Z, target, weight, block_ridge),
@@ -101,6 +107,16 @@ def fit_logistic_folds(
         {"classes_": classes, "n_iter_": n_iter.max(initial=0, keepdims=True)},
         scaling,
     )
+
+
+def _determined(Z: Array, counts: Array) -> bool:
+    """Return whether each training part determines a weight for every column of Z, (N, D + 1)."""
+    for training in counts > 0:
+        rows = Z[training]
+        eigenvalues = np.linalg.eigvalsh(rows.T @ rows)  # (D + 1, n) @ (n, D + 1)
+        if eigenvalues[0] <= LEAST_EIGENVALUE * eigenvalues[-1]:
+            return False
+    return True
 
 
 def _class_weighted(

@@ -29,7 +29,7 @@ CHUNK = 2**16  # numbers, half a megabyte
 class LogisticLoss:
     """The loss of each of B models, and its gradient and Hessian with respect to their weights.
 
-        z = Z wᵀ                                                          the scores, (B, K, N)
+        z = w Zᵀ                                                          the scores, (B, K, N)
         K = 1:  p = 1 / (1 + exp(−z)),           ℓ_i = log(1 + exp(z_i)) − t_i z_i
         K > 1:  p_k = exp(z_k) / Σ_l exp(z_l),   ℓ_i = log Σ_k exp(z_ki) − Σ_k t_ki z_ki
         L = Σ_i m_i ℓ_i + ½ Σ_kd r_d w_kd²
@@ -37,7 +37,8 @@ class LogisticLoss:
         ∂²L/∂w_k∂w_l = Σ_i m_i p_ki ([k = l] − p_li) Z_i Z_iᵀ + [k = l] diag(r)      (K = 1: p (1 − p))
 
     Z: (N, D). target: t, (K, N): 1 where the sample is of the class of the row, else 0. weight: m,
-    (B, N), how much each sample counts. ridge: r, (B, D), 0 for what is not penalised.
+    (B, N), how much each sample counts. ridge: r, (B, D), 0 for what is not penalised. This is
+    LogisticRegression's loss divided by C: r_d = 1 / (C scale_d²), where Z is standardised.
 
     Source: Bishop 2006 (PRML), eq. 4.90, 4.91 and 4.97 for two classes, 4.108 to 4.110 for several.
     """

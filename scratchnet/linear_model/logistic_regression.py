@@ -45,23 +45,24 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):
 
     s_i is the sample's weight times its class's. The intercept is not penalised. C=inf, or
     penalty=None, leaves the penalty out. The gradient and the Hessian stand over the code in
-    `logistic_loss.py`. The minimum is unique, but for a shift that changes no probability: the
-    intercepts of several classes are the ones that sum to 0. Without a penalty there is no minimum if
-    a hyperplane separates the classes: the weights grow until the tolerance is met or the steps end.
+    `logistic_loss.py`. With a penalty the minimum is unique, but for the intercepts of several classes,
+    which may all be shifted: those that sum to 0 are taken. Without one, collinear columns leave many
+    minima, and there is none if a hyperplane separates the classes: the weights grow until the
+    tolerance is met or the steps end.
 
     Parameters, named as in scikit-learn:
 
     penalty: "l2" or None. C: the inverse strength of the penalty; must be positive.
     tol: stop where the largest entry of the gradient of the mean loss is not above it. The gradient
         is that for standardised features, so that their units do not matter. Newton's method goes
-        on to 1e-9 where `max_iter` allows it: that takes one or two steps more.
+        on to 1e-9 where `max_iter` allows it: that takes a few steps more.
     fit_intercept: whether to learn b.
     class_weight: "balanced" for W / (K W_k), W and W_k the sums of sample weights of all and of the
         class, a dictionary from class to weight, or None.
     random_state: nothing is drawn; it is here because scikit-learn's solvers take it.
-    solver: "newton-cholesky", Newton's method: fewest steps, each K D (N + K D) numbers wide · "lbfgs":
-        for so many features that (K D)² numbers do not fit · "gradient-descent", the plainest: steps
-        of a fixed length, 1 over the largest curvature that there can be.
+    solver: "newton-cholesky", Newton's method: fewest steps, each about (K D)² (N + K D) operations,
+        and (K D)² numbers of memory for the Hessian · "lbfgs": where those do not fit ·
+        "gradient-descent", the plainest: steps of a fixed length, 1 over the largest curvature that there can be.
     max_iter: the most steps. A ConvergenceWarning says that they were not enough.
     warm_start: start from the weights of the last fit.
 
@@ -128,7 +129,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):
             self.class_weight, classes=classes, y=labels, sample_weight=weight
         )
         weight = weight * of_class[code]
-        space = StandardisedFeatures(table, weight, self.fit_intercept)
+        uniform = bool(np.isfinite(self.effective_C)) and self.solver == "newton-cholesky"
+        space = StandardisedFeatures(table, weight, self.fit_intercept, uniform)
         K = len(classes) if len(classes) > 2 else 1
         start = np.zeros((1, K, space.Z.shape[1]))
         if self.warm_start and getattr(self, "coef_", np.zeros(0)).shape == (K, table.shape[1]):

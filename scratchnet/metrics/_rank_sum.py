@@ -16,7 +16,12 @@ __all__ = ["rank_sum_auc", "sorted_keys"]
 def rank_sum_auc(positive: NDArray[np.bool_], score: NDArray[Any]) -> float:
     """Return the chance that a positive scores above a negative, a tie counting one half.
 
-        AUC = 1/(m n) Σ_{i positive} Σ_{j negative} [s_i > s_j] + ½ [s_i = s_j]
+        AUC = 1/(m n) Σ_{i positive} Σ_{j negative} ([s_i > s_j] + ½ [s_i = s_j])
+            = (R⁺ − m (m + 1)/2) / (m n)
+
+    R⁺ is the sum of the ranks of the m positives among all samples, from the lowest score up, ties
+    sharing their mean rank. A rank counts the samples at or below; m (m + 1)/2 is what the positives
+    count among themselves. It is the U of Mann and Whitney, as a part of the m n pairs.
 
     The sums are counted in integers, and the quotient is rounded once. Without a positive or without
     a negative it is NaN.

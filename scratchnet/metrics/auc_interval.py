@@ -52,10 +52,10 @@ def roc_auc_interval(
     """Return the area under the ROC curve with a confidence interval, in O(N log N).
 
         A = mean_i P_i = mean_j Q_j
-        P_i = mean_j [X_i > Y_j] + ½ [X_i = Y_j]    the share of the negatives below positive i
-        Q_j = mean_i [X_i > Y_j] + ½ [X_i = Y_j]    the share of the positives above negative j
+        P_i = mean_j ([X_i > Y_j] + ½ [X_i = Y_j])  the share of the negatives below positive i
+        Q_j = mean_i ([X_i > Y_j] + ½ [X_i = Y_j])  the share of the positives above negative j
         se² = var(P) / m + var(Q) / n               with m − 1 and n − 1 in the variances
-        interval: σ(logit A ± z se / (A (1 − A))),  σ(t) = 1 / (1 + e⁻ᵗ)
+        interval: σ(logit A ± z se / (A (1 − A))),  σ(t) = 1 / (1 + e⁻ᵗ),  z the quantile 1 − α/2
 
     y_true: the labels, (N,), of two classes. y_score: (N,), higher for likelier positives.
     pos_label: the positive class; None means 1, for labels 0 and 1, or −1 and 1.
@@ -64,10 +64,12 @@ def roc_auc_interval(
     *Why the logit*: near 1 the estimate's distribution is skewed, and A ± z se reaches beyond 1 and
     covers too seldom. The logit has no end there, and its interval stays within (0, 1).
 
-    *Every positive above every negative*, A = 1: no sample shows any variation, se is 0 and says
-    nothing. But if A = 1 was seen, then k = min(m, n) pairs without a common sample were all in order,
-    which happens with probability θᵏ if θ is the true area. So `low` is (α/2)^(1/k), the smallest θ
-    that this does not refute: exact, and cautious. `high` is 1. Likewise for A = 0.
+    *Every positive above every negative*, A = 1: no sample shows any variation, se is 0 (NaN with one
+    sample of a class) and says nothing. But if A = 1 was seen, then k = min(m, n) pairs without a
+    common sample were all in order,
+    which happens with probability θᵏ if θ is the true area. So `low` is (α/2)^(1/k), α = 1 −
+    confidence_level, the smallest θ that this does not refute: exact for those k pairs, and cautious,
+    since all m n were in order. `high` is 1. Likewise for A = 0.
 
     NaN, with an UndefinedMetricWarning: everything, with one class only; the interval of 0 < A < 1,
     with one sample of a class or where se is 0 (all scores equal).

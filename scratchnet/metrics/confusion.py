@@ -30,7 +30,8 @@ def confusion_matrix(
 
         C_ij = Σ_n w_n [y_true_n = i] [y_pred_n = j]
 
-    Of two classes, `tn, fp, fn, tp = C.ravel()`.
+    Of two classes, the second (by default the one that sorts last) being positive,
+    `tn, fp, fn, tp = C.ravel()`.
 
     y_true, y_pred: (N,), integers, strings, or floats that are whole numbers.
     labels: the classes of the rows, in their order; a pair with a class that is not among them is

@@ -6,7 +6,7 @@
 
 It is negative where the constant, which has seen y, is better. *If y is constant*, that error is 0:
 then the score is 1 if the prediction is perfect, else 0 (`force_finite=False`: NaN, else −∞).
-*Fewer than two samples* have no score: NaN with a warning.
+*Fewer than two samples* have no R² and no D²: NaN with a warning. The explained variance of one is 1.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def r2_score(
 
     A y that is constant has R² 1 if it is predicted perfectly, else 0 (`force_finite=False`: NaN,
     else −∞). Of fewer than two samples R² is NaN, with a warning: leave-one-out is scored by R² of
-    the pooled out-of-fold predictions.
+    the pooled out-of-fold predictions. A constant *prediction* has R² 0 if it is ȳ of these very samples,
+    and below 0 otherwise: the mean of a training part has a little less than 0 on the test part.
 
     y_true, y_pred: (N,) or (N, M). sample_weight: (N,).
     multioutput: "uniform_average" (or None), the mean R² of the outputs; "variance_weighted", the mean
@@ -193,7 +194,7 @@ def _too_few(n_samples: int, score: str) -> bool:
     if n_samples < 2:
         message = (
             f"{score} is not well-defined with less than two samples: it is NaN for {n_samples}. "
-            "In leave-one-out, score the pooled out-of-fold predictions of cross_val_predict"
+            "In leave-one-out, score the predictions of all folds together: pooled_score"
         )
         warnings.warn(UndefinedMetricWarning(message), stacklevel=3)
         return True

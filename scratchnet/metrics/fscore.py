@@ -5,6 +5,7 @@ Of one label, with A the samples that have it and B those predicted to have it:
     tp = |A ∩ B|,   fp = |B \\ A|,   fn = |A \\ B|
     precision = tp / |B|        recall = tp / |A|        Jaccard = tp / |A ∪ B|
     F_β = (1 + β²) tp / (β² |A| + |B|),  the harmonic mean of both, recall weighing β² times as much
+    (van Rijsbergen's β: where recall = β · precision, a little more of either gains the same)
 
 *Several labels* are put together by `average`:
 
@@ -68,14 +69,14 @@ def precision_recall_fscore_support(
     The equations, `average` and `zero_division` stand at the top of this file.
 
     y_true, y_pred: classes, (N,), or tables of zeros and ones, (N, K).
-    beta: how many times as much recall matters; 0 gives the precision, infinity the recall.
+    beta: β, see above; 0 gives the precision, infinity the recall.
     labels: the classes, or columns, to look at, in the order of the result; one that does not occur
-        has zero samples. By default all that occur, sorted.
+        has zero samples. By default all that occur, sorted. average="binary" looks at `pos_label` alone.
     pos_label: the class of average="binary". Anywhere else it is ignored, with a warning.
     warn_for: which of "precision", "recall", "f-score" may warn.
     Returns arrays, (K,), for average=None; else three floats and None for the support.
-    Raises ValueError for average="binary" with anything but two classes, and for a `pos_label` that
-    is neither of them.
+    Raises ValueError for average="binary" with more than two classes, and for a `pos_label` that is
+    neither of two.
 
     >>> p, r, f, n = precision_recall_fscore_support([0, 0, 1, 1], [0, 1, 1, 1])
     >>> p, r, n
@@ -159,7 +160,7 @@ def fbeta_score(
     sample_weight: ArrayLike | None = None,
     zero_division: float | str = "warn",
 ) -> Any:
-    """Return F_β, the mean of precision and recall in which recall matters β times as much.
+    """Return F_β, the weighted harmonic mean of precision and recall, recall weighing β² times as much.
 
     Arguments as in `precision_recall_fscore_support`.
 

@@ -1,4 +1,4 @@
-"""The receiver operating characteristic: what a threshold on the scores trades for what.
+"""The receiver operating characteristic: how a threshold on the scores trades false positives for true ones.
 
 `N` is the number of samples, `T` that of different scores; positives are predicted where the score
 is at or above the threshold.

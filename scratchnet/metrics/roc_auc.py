@@ -51,12 +51,12 @@ def roc_auc_score(
     unless there are weights or `max_fpr`.
 
     y_true: the labels, (N,); or a table of zeros and ones, (N, K), for several labels a sample. Of two
-        classes the larger one is positive.
+        classes the one that sorts last is positive.
     y_score: (N,), higher for samples that are more likely positive; (N, K) for several labels; for
         several classes probabilities (N, K), each row summing to 1.
     average: how the areas of several classes or labels become one, see below; None gives each.
-    sample_weight: (N,). max_fpr: in (0, 1]; the area left of this false-positive rate A, stretched so
-        that 1 is perfect and ½ knows nothing: ½ (1 + (A − max_fpr²/2) / (max_fpr − max_fpr²/2)).
+    sample_weight: (N,). max_fpr: in (0, 1]; with A the area left of this false-positive rate, the
+        result is ½ (1 + (A − max_fpr²/2) / (max_fpr − max_fpr²/2)): 1 is perfect and ½ knows nothing.
     multi_class: for more than two classes, what an area is. It has to be chosen:
         "ovr", each class against all others: sensitive to how frequent the classes are.
         "ovo", the mean over pairs of classes {a, b}, among whose samples column a ranks a above b and
@@ -117,7 +117,7 @@ def _undefined() -> float:
     message = (
         "Only one class is present in y_true. ROC AUC score is not defined in that case, and NaN. "
         "Where a fold of a cross-validation is too small for both classes, score the predictions "
-        "of all folds together (cross_val_predict)"
+        "of all folds together: pooled_score"
     )
     warnings.warn(UndefinedMetricWarning(message), stacklevel=3)
     return float("nan")
@@ -236,4 +236,6 @@ def _one_vs_one(codes: NDArray[np.intp], score: NDArray[Any], is_weighted: bool)
         of_a = rank_sum_auc(is_a, score[both, a])
         areas.append((of_a + rank_sum_auc(~is_a, score[both, b])) / 2)
         sizes.append(len(both))
+    if not areas:  # all samples are of one class
+        return _undefined()
     return float(np.average(areas, weights=sizes if is_weighted else None))

@@ -1,4 +1,4 @@
-"""K-fold cross-validation: k test parts of equal size, each sample tested exactly once.
+"""K-fold cross-validation: k test parts of equal size but for one sample, each sample tested once.
 
 `N` samples, `k` folds.
 """

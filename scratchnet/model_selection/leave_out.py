@@ -34,8 +34,12 @@ class LeaveOneOut(PartitionSplitter):
     `split` yields N arrays of N − 1 indices, and a fit for each costs N fits. The shortcut is exact:
     `fold_numbers` is 0 … N−1, and an estimator that fits all folds at once needs no more than that.
     Least squares and ridge need one fit: by the model that has not seen sample n, its residual is
+    (the PRESS residual, X̃ the centred features)
 
-        e_n / (1 − h_n),   e = y − Xβ̂,   h = diag(X (XᵀX + αI)⁻¹ Xᵀ)
+        e_n / (1 − h_n),   e = y − ŷ,   h_n = 1/N + x̃_nᵀ (X̃ᵀX̃ + αI)⁻¹ x̃_n
+
+    and without an intercept X itself, and no 1/N. Ridge behind a scaler has another penalty in each
+    fold: N small systems from one pass.
 
     A score that is undefined for one sample (R², AUC) is NaN in every split: score the pooled
     out-of-fold predictions instead.

@@ -54,13 +54,14 @@ class StratifiedKFold(BaseKFold):
     """Splits into k folds, each with about the same share of every class.
 
     The samples are laid out class by class, the classes in the order in which they first appear,
-    and dealt to the folds in turn like cards:
+    and their places dealt to the folds in turn like cards. That gives how many of each class a fold
+    gets:
 
-        fold of position p = p mod k
+        n_cf = #{places p of class c : p mod k = f}
 
     so that of each class, and of all samples together, no fold has more than one sample above
-    another. Within a class the samples then go to their folds in blocks, in the order in which they
-    stand (or shuffled). What the classes are called does not matter.
+    another. Which ones: the first n_c0 samples of the class go to fold 0, the next n_c1 to fold 1, and
+    so on (shuffled: at random). What the classes are called does not matter.
 
     n_splits: k. shuffle, random_state: as for `KFold`.
     Raises ValueError if all classes have fewer than k members, warns if one has; that class is then

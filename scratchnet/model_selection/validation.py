@@ -49,7 +49,7 @@ def cross_validate(
         score_f = score(model_f, X[test_f], y[test_f])
 
     The scores judge the procedure, not a model: the one to use is fitted to all samples afterwards.
-    What is learned from data before the fit (a scaler, a choice of features) belongs into the
+    What is learned from data before the fit (a scaler, a choice of features) belongs in the
     estimator, as a pipeline, or the test samples have been seen.
 
     *All folds at once.* An estimator with `fit_folds` (see `folds.py`) fits them together, here and

@@ -89,6 +89,18 @@ def test_a_scaler_in_front_is_fitted_to_each_training_part(fit_intercept):
     assert_models_are_refits(model, X, y, folds, scaling=FoldScaling(shift, scale))
 
 
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_also_with_more_features_than_samples(fit_intercept):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 40)) + 1, np.arange(20) % 2
+    folds = Folds.from_numbers(np.arange(20) // 4, 5)
+    model = LogisticRegression(tol=1e-12, fit_intercept=fit_intercept)
+    assert_models_are_refits(model, X, y, folds)
+    if fit_intercept:
+        shift, scale = rng.standard_normal((5, 40)), rng.uniform(0.5, 2, (5, 40))
+        assert_models_are_refits(model, X, y, folds, scaling=FoldScaling(shift, scale))
+
+
 def test_a_shift_without_an_intercept_is_left_to_each_fold():
     X, y = load_iris(return_X_y=True)
     folds = Folds.from_numbers(np.arange(150) % 5, 5)
@@ -168,3 +180,27 @@ def test_bad_data_and_missing_classes_are_left_to_each_fold():
     assert LogisticRegression().fit_folds(np.where(X > 7, np.nan, X), y, folds) is None
     assert LogisticRegression().fit_folds(X, y[:100], folds) is None
     assert LogisticRegression().fit_folds(X, np.zeros(150), folds) is None
+
+
+def noise(seed=0, N=60, D=3):
+    """Labels that no plane separates, even without a penalty."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((N, D)), rng.permutation(np.arange(N) % 2)
+
+
+def test_without_a_penalty_too():
+    X, y = noise()
+    folds = Folds.from_numbers(np.arange(60) % 5, 5)
+    assert_models_are_refits(LogisticRegression(penalty=None, tol=1e-12), X, y, folds)
+
+
+def test_what_a_training_part_does_not_determine_is_left_to_each_fold():
+    """Without a penalty nothing would draw such a weight away from the fit on all samples."""
+    X, y = noise()
+    X[:, 2] = 0
+    X[::5, 2] = np.random.default_rng(1).standard_normal(12)  # it varies in fold 0 alone
+    folds = Folds.from_numbers(np.arange(60) % 5, 5)
+    assert LogisticRegression(penalty=None).fit_folds(X, y, folds) is None
+    X[:, 2] = np.where(np.arange(60) % 5 == 0, X[:, 2], 7)  # and is a constant elsewhere
+    assert LogisticRegression(C=np.inf).fit_folds(X, y, folds) is None
+    assert_models_are_refits(LogisticRegression(tol=1e-12), X, y, folds)

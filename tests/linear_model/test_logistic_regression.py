@@ -204,3 +204,23 @@ def test_a_parameter_out_of_range_is_refused(options, message):
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match="1 class: 7"):
         LogisticRegression().fit([[0.0], [1.0]], [7, 7])
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("K", [2, 3])
+def test_with_more_features_than_samples_the_optimum_is_the_same(K, fit_intercept):
+    """Newton's method then works in the span of the samples; the gradient is looked at in all features."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 50)) * rng.uniform(0.1, 5, 50) + 3, np.arange(20) % K
+    weight = rng.uniform(0, 2, 20)
+    options = {"fit_intercept": fit_intercept, "C": 0.1}
+    model = LogisticRegression(tol=1e-12, **options).fit(X, y, weight)
+    p = model.predict_proba(X)
+    target = np.eye(K)[y][:, 1:] if K == 2 else np.eye(K)[y]
+    error = (p[:, 1:] if K == 2 else p) - target  # the gradient, in the features themselves
+    gradient = 0.1 * (weight[:, None] * error).T @ X + model.coef_
+    np.testing.assert_allclose(gradient, 0, atol=1e-8)
+    if fit_intercept:
+        np.testing.assert_allclose(weight @ error, 0, atol=1e-8)
+    again = LogisticRegression(tol=1e-12, warm_start=True, **options).fit(X, y, weight)
+    assert again.fit(X, y, weight).n_iter_[0] <= 1

@@ -207,7 +207,7 @@ def test_a_constant_y_scores_one_if_predicted_perfectly_and_else_zero(name, valu
 
 @pytest.mark.parametrize("name", [n for n in SCORES if n != "explained_variance_score"])
 def test_fewer_than_two_samples_have_no_score_and_the_warning_names_the_way_out(name):
-    words = "score the pooled out-of-fold predictions of cross_val_predict"
+    words = "score the predictions of all folds together: pooled_score"
     with pytest.warns(UndefinedMetricWarning, match=words) as caught:
         assert np.isnan(getattr(metrics, name)([1.0], [2.0]))
     if name != "d2_absolute_error_score":

@@ -113,7 +113,7 @@ def segment(fpr, tpr, v):
 
 def test_one_class_is_nan_with_a_warning_that_names_the_way_out():
     for y_true in ([1, 1], [0, 0], ["a", "a"]):
-        with pytest.warns(UndefinedMetricWarning, match="cross_val_predict"):
+        with pytest.warns(UndefinedMetricWarning, match="pooled_score"):
             assert np.isnan(roc_auc_score(y_true, [0.1, 0.2]))
     with pytest.warns(UndefinedMetricWarning):  # of the class that is left
         assert np.isnan(roc_auc_score([0, 1, 1], [0.1, 0.2, 0.3], sample_weight=[0, 1, 1]))
