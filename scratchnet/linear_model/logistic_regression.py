@@ -62,7 +62,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):
     random_state: nothing is drawn; it is here because scikit-learn's solvers take it.
     solver: "newton-cholesky", Newton's method: fewest steps, each about (K D)² (N + K D) operations,
         and (K D)² numbers of memory for the Hessian · "lbfgs": where those do not fit ·
-        "gradient-descent", the plainest: steps of a fixed length, 1 over the largest curvature that there can be.
+        "gradient-descent", the plainest: steps of a fixed length, 1 over the largest curvature
+        that there can be.
     max_iter: the most steps. A ConvergenceWarning says that they were not enough.
     warm_start: start from the weights of the last fit.
 
