@@ -122,10 +122,14 @@ def bootstrap_interval(
     state = check_random_state(random_state)
     drawn = [values(index) for index in _resamples(n, n_resamples, labels, state)]
     distribution = np.concatenate(drawn)
-    defined = distribution[~np.isnan(distribution)]
+    defined = distribution[np.isfinite(distribution)]
     n_undefined = n_resamples - len(defined)
-    if math.isnan(estimate) or len(defined) < 2:
-        what = "of these samples" if math.isnan(estimate) else "of all resamples but one at most"
+    if not math.isfinite(estimate) or len(defined) < 2:
+        what = (
+            "of these samples"
+            if not math.isfinite(estimate)
+            else "of all resamples but one at most"
+        )
         _warn(f"the metric {what} is undefined: the interval is NaN")
         nan = math.nan
         return BootstrapInterval(estimate, nan, nan, nan, n_undefined, distribution)
@@ -143,7 +147,8 @@ def bootstrap_interval(
         levels = _bca_levels(z, estimate, defined, values, n, state)
     is_nan = math.isnan(levels[0])
     low, high = levels if is_nan else np.quantile(defined, levels).tolist()
-    error = float(defined.std(ddof=1))
+    unit = float(np.abs(defined).max()) or 1.0  # so that no square overflows or vanishes
+    error = float((defined / unit).std(ddof=1)) * unit
     return BootstrapInterval(estimate, low, high, error, n_undefined, distribution)
 
 
@@ -182,15 +187,17 @@ def _bca_levels(
     left = np.concatenate(
         [values(np.delete(order, slice(part, None, parts))[None]) for part in range(parts)]
     )
-    if np.isnan(left).any():
-        sample = order[np.isnan(left).argmax()]
+    if not np.isfinite(left).all():
+        sample = order[(~np.isfinite(left)).argmax()]
         _warn(
             f"the metric is undefined without some samples, such as sample {sample}: the BCa interval "
             "is NaN, method='percentile' is not",
             4,
         )
         return math.nan, math.nan
+    left /= np.abs(left).max() or 1.0
     d = left.mean() - left
+    d /= np.abs(d).max() or 1.0  # so that no power of it vanishes
     spread = float((d**2).sum()) ** 1.5
     a = float((d**3).sum()) / (6 * spread) if spread > 0 else 0.0
     z0 = normal_quantile(share)

@@ -111,16 +111,22 @@ def tweedie_deviances(
     if p == 1:
         ratio = y / mu
         ratio[ratio == 0] = 1  # y ln(y/μ) is 0 at y = 0
-        return 2 * (y * np.log(ratio) - y + mu)
+        return _not_negative(2 * (y * np.log(ratio) - y + mu))
     if p == 2:
         ratio = y / mu
-        return 2 * (ratio - np.log(ratio) - 1)
+        return _not_negative(2 * (ratio - np.log(ratio) - 1))
     positive = np.maximum(y, 0) if p < 0 else y
-    return 2 * (
+    deviance = 2 * (
         positive ** (2 - p) / ((1 - p) * (2 - p))
         - y * mu ** (1 - p) / (1 - p)
         + mu ** (2 - p) / (2 - p)
     )
+    return _not_negative(np.where(y == mu, 0.0, deviance))
+
+
+def _not_negative(deviance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the deviances; what rounding has left below 0, where y is nearly μ, is 0."""
+    return np.maximum(deviance, 0, out=deviance)
 
 
 def _check_range(y: NDArray[Any], name: str, wanted: str, holds: bool, p: float) -> None:

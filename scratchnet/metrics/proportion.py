@@ -58,8 +58,9 @@ def wilson_interval(
         message = f"a proportion of no trials is undefined, and NaN ({np.sum(n == 0)} of {n.size})"
         warnings.warn(UndefinedMetricWarning(message), stacklevel=2)
     n = np.where(n == 0, np.nan, n)
-    # The upper end for k successes is that of the failures turned round, so both ends are exact.
-    low, high = _lower_end(k, n, z), 1 - _lower_end(n - k, n, z)
+    # The upper end for k successes is that of the failures turned round. Of a small share that would
+    # be lost beside the 1, so it is at least the share itself.
+    low, high = _lower_end(k, n, z), np.maximum(1 - _lower_end(n - k, n, z), k / n)
     parts = (k / n, low, high)
     return ProportionInterval(*(p.item() if np.ndim(p) == 0 else p for p in parts))
 
@@ -70,4 +71,4 @@ def _counts(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 def _lower_end(k: NDArray[Any], n: NDArray[Any], z: float) -> NDArray[Any]:
     """Return the lower end, which is 0 for k = 0: z · √(z · z) is z · z, to the last bit."""
-    return (2 * k + z * z - z * np.sqrt(z * z + 4 * k * (n - k) / n)) / (2 * (n + z * z))
+    return (k + z * z / 2 - z / 2 * np.sqrt(z * z + 4 * (k * ((n - k) / n)))) / (n + z * z)

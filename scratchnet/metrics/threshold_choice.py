@@ -26,6 +26,9 @@ __all__ = [
     "threshold_for_youden",
 ]
 
+# Sums of weights are rounded: a rate that is the wanted one but for that is the wanted one.
+ROUNDING = 1e-12
+
 
 class ThresholdChoice(NamedTuple):
     """A threshold, its rates, and the confusion matrix there: [[tn, fp], [fn, tp]].
@@ -103,6 +106,7 @@ def threshold_for_cost(
     ThresholdChoice(threshold=0.35, tpr=1.0, fpr=0.5, confusion_matrix=array([[1, 1], [0, 2]]))
     """
     check_scalar(cost_ratio, "cost_ratio", Real, min_val=0, include_boundaries="neither")
+    check_scalar(cost_ratio, "cost_ratio", Real, max_val=1e100)  # products with it stay finite
     if prevalence is not None:
         check_scalar(
             prevalence, "prevalence", Real, min_val=0, max_val=1, include_boundaries="neither"
@@ -140,7 +144,7 @@ def threshold_for_recall(
     check_scalar(recall, "recall", Real, min_val=0, max_val=1)
 
     def gain(fps: NDArray[Any], tps: NDArray[Any]) -> NDArray[Any]:
-        return np.where(tps / tps[-1] >= recall, -fps, -np.inf)
+        return np.where(tps / tps[-1] >= recall * (1 - ROUNDING), -fps, -np.inf)
 
     return _choose(y_true, y_score, pos_label, sample_weight, gain)
 
@@ -170,7 +174,7 @@ def threshold_for_fpr(
     check_scalar(fpr, "fpr", Real, min_val=0, max_val=1)
 
     def gain(fps: NDArray[Any], tps: NDArray[Any]) -> NDArray[Any]:
-        return np.where(fps / fps[-1] <= fpr, tps, -np.inf)
+        return np.where(fps / fps[-1] <= fpr * (1 + ROUNDING), tps, -np.inf)
 
     return _choose(y_true, y_score, pos_label, sample_weight, gain)
 
@@ -189,6 +193,10 @@ def _choose(
     positive, score, weight = read_binary(y_true, y_score, pos_label, sample_weight)
     if weight is not None and weight.min() < 0:
         raise ValueError(f"sample_weight must not be negative, the lowest is {weight.min()}")
+    unit = 1.0
+    if weight is not None:  # so that sums and differences of any weights are finite; exactly
+        unit = 2.0 ** (math.frexp(float(weight.max()))[1] - 1)
+        weight = weight / unit
     fps, tps, thresholds = threshold_sweep(positive, score, weight)
     fps, tps, thresholds = np.append(0.0, fps), np.append(0.0, tps), np.append(np.inf, thresholds)
     n_negative, n_positive = fps[-1], tps[-1]
@@ -199,7 +207,7 @@ def _choose(
         return ThresholdChoice(math.nan, math.nan, math.nan, np.full((2, 2), np.nan))
     t = int(gain(fps, tps).argmax())  # the first of several
     fp, tp = fps[t], tps[t]
-    matrix = np.array([[n_negative - fp, fp], [n_positive - tp, tp]])
+    matrix = np.array([[n_negative - fp, fp], [n_positive - tp, tp]]) * unit
     return ThresholdChoice(
         float(thresholds[t]),
         float(tp / n_positive),

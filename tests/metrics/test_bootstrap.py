@@ -216,3 +216,28 @@ def test_bad_arguments_are_refused(arguments, words):
     arrays = arguments.pop("arrays", (SAMPLES,)) if "arrays" in arguments else (SAMPLES,)
     with pytest.raises(ValueError, match=words):
         bootstrap_interval(np.mean, *arrays, **arguments)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e300])
+@pytest.mark.parametrize("method", ["percentile", "BCa"])
+def test_the_unit_of_the_metric_does_not_matter(unit, method):
+    y = np.arange(8.0)
+    plain, scaled = (
+        bootstrap_interval(
+            lambda y, u=u: y.mean() * u, y, n_resamples=200, method=method, random_state=0
+        )
+        for u in (1.0, unit)
+    )
+    np.testing.assert_allclose(scaled[:4], np.array(plain[:4]) * unit, rtol=1e-9)
+
+
+def test_an_infinite_metric_is_undefined():
+    with pytest.warns(UndefinedMetricWarning, match="undefined for"):
+        found = bootstrap_interval(
+            lambda y: np.inf if y[0] > 2 else y.mean(),
+            np.arange(5.0),
+            n_resamples=50,
+            random_state=0,
+        )
+    assert np.isfinite(found[:4]).all()
+    assert found.n_undefined > 0

@@ -73,3 +73,9 @@ def test_the_normal_distribution_is_consistent_far_out():
         assert normal_quantile(normal_cdf(z)) == pytest.approx(z, rel=1e-9, abs=1e-12)
     assert critical_value(0.95) == pytest.approx(1.959963984540054)
     assert normal_cdf(-30.0) == pytest.approx(4.906713927148187e-198, rel=1e-12)
+
+
+def test_huge_counts_do_not_overflow():
+    low, high = np.array(wilson_interval([1e154, 1.0], [1e155, 1e308])[1:])
+    assert ((low >= 0) & (high <= 1) & (low <= high)).all()
+    np.testing.assert_allclose([low[0], high[0]], 0.1)

@@ -127,3 +127,24 @@ def test_bad_arguments_are_refused(choose, arguments, words):
 def test_labels_may_be_strings():
     found = threshold_for_youden(["no", "yes", "no"], [0.1, 0.9, 0.2], pos_label="yes")
     assert (found.threshold, found.tpr, found.fpr) == (0.9, 1.0, 0.0)
+
+
+def test_a_rate_that_is_the_wanted_one_but_for_rounding_is_the_wanted_one():
+    y, score = [0] * 10 + [1], np.append(np.arange(10)[::-1] / 10, 0.65)
+    plain = threshold_for_fpr(y, score, fpr=0.3)
+    weighted = threshold_for_fpr(y, score, fpr=0.3, sample_weight=[0.1] * 11)
+    assert plain.threshold == weighted.threshold == 0.65
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_the_unit_of_the_weights_does_not_matter(unit):
+    data = [0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]
+    expected = threshold_for_youden(*data)
+    found = threshold_for_youden(*data, sample_weight=[unit] * 4)
+    assert found[:3] == expected[:3]
+    np.testing.assert_allclose(found.confusion_matrix, unit * expected.confusion_matrix)
+
+
+def test_an_infinite_cost_is_refused():
+    with pytest.raises(ValueError, match="cost_ratio must be at most"):
+        threshold_for_cost([0, 1], [0.1, 0.2], cost_ratio=float("inf"))
