@@ -30,7 +30,7 @@ def weighted_quantile(
         low, high = _places(np.arange(1, len(values) + 1, dtype=np.float64), q)
         for m, column in enumerate(values.T):
             part = np.partition(column, (low, high))  # finds both without sorting the rest
-            quantiles[m] = (part[low] + part[high]) / np.float64(2)
+            quantiles[m] = _middle(float(part[low]), float(part[high]))
         return quantiles
     counted = weight != 0
     if not counted.all():
@@ -38,8 +38,13 @@ def weighted_quantile(
     for m, column in enumerate(values.T):
         order = np.argsort(column)
         low, high = _places(np.cumsum(weight[order]), q)
-        quantiles[m] = (column[order[low]] + column[order[high]]) / np.float64(2)
+        quantiles[m] = _middle(float(column[order[low]]), float(column[order[high]]))
     return quantiles
+
+
+def _middle(low: float, high: float) -> float:
+    """Return the mean; halved before the sum, which overflows, and exact for equal values."""
+    return low if low == high else low / 2 + high / 2
 
 
 def _places(cumulated: NDArray[np.float64], q: float) -> tuple[int, int]:

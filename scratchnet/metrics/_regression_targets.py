@@ -145,10 +145,11 @@ def weighted_mean(
 ) -> Floats:
     """Return the mean of each column of values_of(*tables), (M,): of a constant that constant, exactly.
 
-    The first row is subtracted before the sum: the plain mean of ten times 0.1, as it is computed, is
-    not 0.1.
+    The first row with a weight is subtracted before the sum: the plain mean of ten times 0.1, as it is
+    computed, is not 0.1.
     """
-    first = values_of(*(table[:1] for table in tables)).astype(np.float64)  # (1, M)
+    i = 0 if weight is None or weight[0] else int((weight != 0).argmax())
+    first = values_of(*(table[i : i + 1] for table in tables)).astype(np.float64)  # (1, M)
     mean: Floats = first[0] + mean_over_samples(
         lambda *rows: values_of(*rows) - first, tables, weight
     )
@@ -167,13 +168,18 @@ def variance(
 
 
 def average_outputs(
-    values: Floats, multioutput: str | ArrayLike | None, *, variances: Floats | None = None
+    values: Floats,
+    multioutput: str | ArrayLike | None,
+    *,
+    variances: Floats | None = None,
+    one_weight: bool = False,
 ) -> float | Floats:
     """Return one number for the M outputs, or, with "raw_values", an array of them.
 
     multioutput: "uniform_average" or None, the plain mean; "raw_values"; M weights; or, where
         `variances` are given, "variance_weighted", with those as weights (if they are all zero: the
         plain mean).
+    one_weight: whether the weight of a single output is taken, as scikit-learn's roots do.
     """
     if isinstance(multioutput, str):
         if multioutput == "raw_values":
@@ -194,7 +200,7 @@ def average_outputs(
         weights = check_array(
             multioutput, dtype=np.float64, ensure_2d=False, input_name="multioutput"
         )
-        if len(values) == 1:
+        if len(values) == 1 and not one_weight:
             raise ValueError(
                 "Custom weights are useful only in multi-output cases: y has one output"
             )
@@ -202,6 +208,6 @@ def average_outputs(
             raise ValueError(
                 f"multioutput has weights of shape {weights.shape} for {len(values)} outputs"
             )
-    if len(values) == 1:
+    if len(values) == 1 and weights is None:
         return float(values[0])
     return float(np.average(values, weights=weights))

@@ -42,11 +42,12 @@ def mean_metric(score_func: Any, arguments: Mapping[str, Any]) -> MeanMetric | N
 def group_means(values: Floats, starts: NDArray[Any]) -> Floats:
     """Return the means of the rows starts[f] to starts[f + 1] for each f, (N, M) → (F, M)."""
     bounds = np.asarray(starts)
-    sizes = np.diff(bounds)
-    if bounds[0] != 0 or bounds[-1] != len(values) or len(sizes) == 0 or sizes.min() < 1:
+    is_valid = bounds.ndim == 1 and len(bounds) > 1 and bounds.dtype.kind in "iu"
+    sizes = np.diff(bounds.astype(np.int64)) if is_valid else np.zeros(1, np.int64)
+    if not is_valid or bounds[0] != 0 or bounds[-1] != len(values) or sizes.min() < 1:
         raise ValueError(
-            f"starts must rise from 0 to the number of samples, {len(values)}, without an empty fold; "
-            f"got {bounds}"
+            "starts must be whole numbers that rise from 0 to the number of samples, "
+            f"{len(values)}, without an empty fold; got {starts!r}"
         )
     return np.add.reduceat(values, bounds[:-1], axis=0) / sizes[:, np.newaxis]
 

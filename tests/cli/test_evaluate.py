@@ -298,6 +298,44 @@ def test_of_two_classes_with_a_column_each_the_positive_one_is_taken(report):
         assert values(found)["roc_auc"] == 0.75
 
 
+@pytest.mark.parametrize("scale", [1, 0.01])  # at 0.01 some differences are all in [0, 1]
+def test_two_scores_that_are_no_probabilities_count_by_their_difference(scale, report):
+    y = ["no", "yes", "yes", "no", "no"]
+    scores = scale * np.array([[9, 10], [2, 5], [1, 7], [20, 20.5], [30, 38]])
+    header = ["y_true", "logit_no", "logit_yes"]
+    options = ["--score", "logit_no", "logit_yes", *FAST]
+    found = report(header, y, *scores.T, options=options)
+    is_yes = np.array(y) == "yes"
+    difference = scores[:, 1] - scores[:, 0]
+    assert values(found)["roc_auc"] == metrics.roc_auc_score(is_yes, difference)
+    assert values(found)["roc_auc"] != metrics.roc_auc_score(is_yes, scores[:, 1])
+    assert values(found)["accuracy"] == (is_yes == (scores.argmax(axis=1) == 1)).mean()
+    assert "log_loss" not in found["metrics"]
+    assert any("'logit_yes' minus column 'logit_no'" in note for note in found["notes"])
+    half = scale * 3
+    told = report(header, y, *scores.T, options=[*options, "--threshold", repr(half)])
+    assert values(told)["accuracy"] == (is_yes == (difference >= half)).mean()
+
+
+def test_long_whole_numbers_are_classes_of_their_own(report, error):
+    truth = [2**53, 2**53 + 1, 2**53, 2**53 + 1]
+    predicted = [2**53, 2**53, 2**53 + 1, 2**53 + 1]
+    header = ["y_true", "y_pred"]
+    found = report(header, truth, predicted, options=["--task", "classification", *FAST])
+    assert values(found)["accuracy"] == 0.5
+    assert found["confusion_matrix"] == [[1, 1], [1, 1]]
+    err, code = error(header, truth, predicted)
+    assert code == 1
+    assert "'y_true' holds numbers of 2**53 or more" in err
+    assert "--task classification" in err
+    assert report(header, truth, predicted, options=["--task", "regression", *FAST])
+    named = [f"proba_{2**53}", f"proba_{2**53 + 1}"]
+    p = [0.9, 0.2, 0.8, 0.4]
+    options = ["--task", "classification", "--positive", str(2**53), *FAST]
+    found = report(["y_true", *named], truth, p, [0.1, 0.8, 0.2, 0.6], options=options)
+    assert values(found)["roc_auc"] == 1
+
+
 def test_which_class_is_positive_is_asked_where_it_cannot_be_known(error):
     message, code = error(["y_true", "score"], ["cat", "dog"], [0.1, 0.9])
     assert code == 1
@@ -339,13 +377,24 @@ def test_what_is_undefined_is_null_with_a_reason(report):
     assert never["precision"]["value"] is None
     assert "never predicted" in never["precision"]["reason"]
     constant = report(["target", "prediction"], [0.5, 0.5, 0.5], [0.4, 0.5, 0.6])["metrics"]
-    assert constant["r2"] == {
-        "value": None,
-        "low": None,
-        "high": None,
-        "method": None,
-        "reason": "the truth does not vary",
-    }
+    one = report(["target", "prediction"], [0.5], [0.25])["metrics"]
+    for found in (constant, one):
+        for name in ("r2", "explained_variance", "d2_absolute_error"):
+            assert found[name] == {
+                "value": None,
+                "low": None,
+                "high": None,
+                "method": None,
+                "reason": "the truth does not vary",
+            }
+
+
+def test_the_highest_level_below_1_is_a_level(report):
+    options = ["--confidence", "0.9999999999999999", *FAST]
+    x = np.arange(100) + 0.5
+    found = report(["target", "prediction"], x, x[::-1], options=options)["metrics"]
+    median = found["median_absolute_error"]
+    assert median["low"] < median["value"] < median["high"]
 
 
 def test_one_sample_and_huge_numbers_give_reasons_and_no_nan(report):

@@ -49,6 +49,8 @@ PLAIN = b"y_true,y_pred\n0,1\n1,1\n"
         PLAIN.replace(b",", b"\t"),
         PLAIN.rstrip(),
         b"\n\n" + PLAIN.replace(b"\n", b"\n\n"),
+        b" \n" + PLAIN.replace(b"\n", b"\n  \n") + b"\t ",
+        "y_true,y_pred\n0\xa0,1\n1,\u20071\u202f\n".encode(),
         b'"y_true", y_pred \n "0","1" \n1.0e0, +1\n'.replace(b' "0"', b'"0"').replace(
             b'" \n', b'"\n'
         ),
@@ -64,7 +66,9 @@ def test_the_usual_forms_of_a_csv_are_read_alike(content):
     [
         (b"", "", "empty"),
         (b"\n\r\n", "", "empty"),
+        (b'""\n', "", "empty"),
         (b"y_true,y_pred\n", "", "no rows"),
+        (b"y_true,y_pred\n  \n", "", "no rows"),
         (b"y_true,y_pred\n\n", "", "no rows"),
         (b"0,1\n1,1\n", "line 1", "name the columns"),
         (b"y_true,y_pred,y_pred\n0,1,1\n", "line 1", "'y_pred'"),
@@ -83,6 +87,9 @@ def test_the_usual_forms_of_a_csv_are_read_alike(content):
         (b"y_true,y_pred\n0,1\n0,1_000\n", "line 3, column 'y_pred'", "'1_000' is not a number"),
         ("y_true,y_pred\n0,1\n0,٣\n".encode(), "line 3, column 'y_pred'", "'٣' is not a number"),
         (b"y_true;y_pred\n0;1\n0;0,5\n", "line 3, column 'y_pred'", "'0,5' is not a number"),
+        (b"y_true;y_pred\n0;1\n0;-0,5e3\n", "line 3, column 'y_pred'", "write '-0.5e3'"),
+        (b"y_true\ty_pred\n1,5\t1\n", "line 2, column 'y_true'", "decimal commas"),
+        ("y_true,y_pred\n0,1\n0,1\xa01\n".encode(), "line 3, column 'y_pred'", "is not a number"),
         (b"y_true,y_pred\na,b\na,\xe9\n", "line 3, column 'y_pred'", "is not UTF-8"),
         (b'y_true,y_pred\n0,1\n0,"1\n', "line 3", "unexpected end of data"),
         (b'y_true,y_pred\n0,1\n0,"1"2\n', "line 3", "expected"),
@@ -246,6 +253,9 @@ def test_a_dash_is_standard_input(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"y_true,y_pred\n0,x\n1,1\n")))
     assert main(["evaluate", "-"]) == 1
     assert "standard input: line 3, column 'y_pred'" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["evaluate", "-"]) == 1
+    assert "standard input: it is closed" in capsys.readouterr().err
 
 
 CELLS = st.sampled_from(

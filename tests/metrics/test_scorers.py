@@ -331,9 +331,15 @@ def test_other_arguments_and_other_functions_have_no_sample_scores():
         assert scorer.sample_scores is None
 
 
-@pytest.mark.parametrize("starts", [[0, 2, 2, 4], [1, 4], [0, 3], [0], [0, 5], [4, 0]])
+@pytest.mark.parametrize(
+    "starts",
+    [
+        *([0, 2, 2, 4], [1, 4], [0, 3], [0], [0, 5], [4, 0]),
+        *([], 4, None, [[0, 4]], [0.0, 4.0], [0.0, 1.5, 4.0], [0.0, np.nan, 4.0], ["0", "4"]),
+    ],
+)
 def test_folds_that_do_not_cover_the_samples_are_refused(starts):
-    with pytest.raises(ValueError, match=r"must rise from 0 to the number of samples, 4"):
+    with pytest.raises(ValueError, match=r"rise from 0 to the number of samples, 4"):
         get_scorer("accuracy").score_groups([0, 1, 1, 0], [0, 0, 1, 1], starts)
 
 

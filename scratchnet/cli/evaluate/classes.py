@@ -20,6 +20,9 @@ __all__ = ["Classes", "find_classes", "find_positive"]
 
 Label = int | float | str
 
+# From here on, neighbouring whole numbers are one float64.
+_INEXACT = 2.0**53
+
 _POSITIVE_WORDS = ("true", "yes", "positive", "pos", "t", "y")
 
 
@@ -47,13 +50,22 @@ def find_classes(
 ) -> Classes:
     """Return the classes that occur in either column.
 
-    Both columns are numbers, so that 1 and 1.0 are one class, or both are text. extra: classes that
-    need not occur. where: the file, for errors.
+    Both columns are numbers, so that 1 and 1.0 are one class, or both are text, as numbers of 2⁵³ or
+    more are. extra: classes that need not occur. where: the file, for errors.
     """
     columns = [truth] if prediction is None else [truth, prediction]
     as_numbers = [_numbers_of(column) for column in columns]
-    if all(values is not None for values in as_numbers):
-        more: Any = [value for value in map(read_number, extra) if math.isfinite(value)]
+    more: Any = [value for value in map(read_number, extra) if math.isfinite(value)]
+    is_exact = all(abs(value) < _INEXACT for value in more)
+    for column, found_values in zip(columns, as_numbers, strict=True):
+        if found_values is not None and np.abs(found_values).max() >= _INEXACT:
+            is_exact = False
+            if column.texts is None:
+                raise CommandError(
+                    f"{where}: column {quoted(column.name)} holds numbers of 2**53 or more, of which "
+                    "several would be one class: say --task classification, or --task regression"
+                )
+    if is_exact and all(values is not None for values in as_numbers):
         values = [values for values in as_numbers if values is not None]
     else:
         for column, other in zip(columns, reversed(columns), strict=True):

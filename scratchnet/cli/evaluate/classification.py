@@ -90,20 +90,30 @@ def are_probabilities(scores: NDArray[np.float64]) -> bool:
 
 
 def measure_scores(
-    measured: Measured, truth: NDArray[np.int64], scores: NDArray[np.float64], settings: Settings
+    measured: Measured,
+    truth: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    settings: Settings,
+    *,
+    may_be_probabilities: bool = True,
 ) -> None:
     """Add what the scores tell.
 
     scores: (N,), of class 1 of two, or (N, K), a column for each class.
+    may_be_probabilities: False for scores of two classes that are none, even if all are in [0, 1].
     """
     if scores.ndim == 1:
-        _measure_binary(measured, truth, scores, settings)
+        _measure_binary(measured, truth, scores, settings, may_be_probabilities)
     else:
         _measure_multiclass(measured, truth, scores, settings)
 
 
 def _measure_binary(
-    measured: Measured, truth: NDArray[np.int64], score: NDArray[np.float64], settings: Settings
+    measured: Measured,
+    truth: NDArray[np.int64],
+    score: NDArray[np.float64],
+    settings: Settings,
+    may_be_probabilities: bool,
 ) -> None:
     overall, positive = measured.overall, truth == 1
     overall["roc_auc"] = _auc(positive, score, settings)
@@ -115,7 +125,7 @@ def _measure_binary(
         overall["average_precision"] = Measure(None, reason="there is no positive sample")
     if positive.any() and not positive.all():
         measured.youden = threshold_for_youden(positive, score)
-    if are_probabilities(score):
+    if may_be_probabilities and are_probabilities(score):
         _measure_probabilities(overall, truth, score, settings, np.arange(2))
 
 

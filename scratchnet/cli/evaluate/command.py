@@ -132,6 +132,8 @@ def _check_options(arguments: argparse.Namespace) -> None:
 @contextmanager
 def _opened(file: str) -> Iterator[BinaryIO]:
     if file == "-":
+        if sys.stdin is None:  # as it is where the process was started with it closed
+            raise CommandError("standard input: it is closed")
         yield sys.stdin.buffer
         return
     with ExitStack() as stack:

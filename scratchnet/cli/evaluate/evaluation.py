@@ -185,7 +185,9 @@ def _classify(report: Report, samples: Samples, told: str | None, threshold: flo
             2,
         )
     classes = _all_classes(samples, told)
-    scores, positive = _scores(report, samples, classes, told)
+    scores, positive, is_difference = _scores(report, samples, classes, told)
+    if is_difference and threshold is None:
+        threshold = 0.0  # the class with the higher score
     if positive is not None and len(classes.labels) == 2:
         report.positive = classes.labels[positive]
     classes = _with_prediction(report, classes, scores, positive, threshold)
@@ -194,7 +196,9 @@ def _classify(report: Report, samples: Samples, told: str | None, threshold: flo
     if scores is not None:
         if scores.ndim == 1:
             truth = (truth == positive).astype(np.int64)
-        measure_scores(measured, truth, scores, report.settings)
+        measure_scores(
+            measured, truth, scores, report.settings, may_be_probabilities=not is_difference
+        )
     report.labels, report.classes = classes.labels, measured.classes
     report.confusion, report.youden = measured.confusion, measured.youden
     report.measures = measured.overall | _of_positive(measured.classes, classes, positive)
@@ -236,8 +240,11 @@ def _all_classes(samples: Samples, told: str | None) -> Classes:
 
 def _scores(
     report: Report, samples: Samples, classes: Classes, told: str | None
-) -> tuple[NDArray[np.float64] | None, int | None]:
-    """Return the scores, (N,) of the positive class or (N, K), or None, and the positive class."""
+) -> tuple[NDArray[np.float64] | None, int | None, bool]:
+    """Return the scores, (N,) of the positive class or (N, K), or None, and the positive class.
+
+    The last value says whether the scores are differences, between the positive class and the other.
+    """
     columns, file, n_classes = samples.scores, samples.file, len(classes.labels)
     if told is not None and n_classes > 2:
         raise CommandError(f"--positive is for two classes, {file} has {n_classes}")
@@ -249,16 +256,16 @@ def _scores(
             if told is not None:
                 raise
             positive = None  # each class has its row
-        return None, positive
+        return None, positive, False
     if len(columns) == 1:
         if n_classes == 2:
-            return columns[0].values, find_positive(classes, told, names, file)
+            return columns[0].values, find_positive(classes, told, names, file), False
         if "score" in samples.roles.guessed and samples.prediction is not None:
             report.notes.append(
                 f"Column {quoted(columns[0].name)} was left out: {n_classes} classes need a score each."
             )
             report.columns["score"] = []
-            return None, None
+            return None, None, False
         raise CommandError(
             f"{file}: {n_classes} classes need a column of scores each, there is "
             f"{quoted(columns[0].name)} alone"
@@ -277,10 +284,21 @@ def _scores(
             f"{file}: line 1: class {quoted(str(missing[0]))} has no column of scores, there are "
             f"{', '.join(quoted(column.name) for column in columns[:20])}"
         )
-    if n_classes == 2:
-        positive = find_positive(classes, told, (), file)
-        return of_class[positive].values, positive
-    return np.column_stack([of_class[k].values for k in range(n_classes)]), None
+    scores = np.column_stack([of_class[k].values for k in range(n_classes)])
+    if n_classes > 2:
+        return scores, None, False
+    positive = find_positive(classes, told, (), file)
+    if are_probabilities(scores):  # the other column says nothing more
+        return scores[:, positive].copy(), positive, False
+    with np.errstate(over="ignore"):
+        difference = scores[:, positive] - scores[:, 1 - positive]
+    if not np.isfinite(difference).all():
+        raise CommandError(f"{file}: the scores are too large to subtract one class from the other")
+    report.notes.append(
+        f"The score is column {quoted(of_class[positive].name)} minus column "
+        f"{quoted(of_class[1 - positive].name)}: they are no probabilities that sum to 1."
+    )
+    return difference, positive, True
 
 
 def _with_prediction(

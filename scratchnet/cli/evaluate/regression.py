@@ -37,17 +37,23 @@ def measure_regression(
     def measured(metric: Callable[..., Any]) -> Measure:
         return bootstrapped(metric, truth, prediction, settings=settings)
 
-    measures = {"r2": measured(r2_score)}
-    if truth.min() == truth.max():
-        measures["r2"] = Measure(None, reason="the truth does not vary")
-    measures |= {
-        "explained_variance": measured(explained_variance_score),
+    def compared(found: Callable[[], Measure]) -> Measure:
+        # With a constant, which is perfect for a truth that does not vary: 0 or 1 would say nothing.
+        if truth.min() == truth.max():
+            return Measure(None, reason="the truth does not vary")
+        return found()
+
+    measures = {
+        "r2": compared(lambda: measured(r2_score)),
+        "explained_variance": compared(lambda: measured(explained_variance_score)),
         "mean_absolute_error": measured(mean_absolute_error),
         "median_absolute_error": _median_error(truth, prediction, settings),
         "root_mean_squared_error": measured(root_mean_squared_error),
         "mean_squared_error": measured(mean_squared_error),
         "mean_error": measured(_mean_error),
-        "d2_absolute_error": plain(lambda: d2_absolute_error_score(truth, prediction)),
+        "d2_absolute_error": compared(
+            lambda: plain(lambda: d2_absolute_error_score(truth, prediction))
+        ),
     }
     # No resample holds an error larger than the largest one: no interval of resamples covers the true one.
     largest = plain(lambda: max_error(truth, prediction))
@@ -80,7 +86,7 @@ def median_ranks(n_samples: int, confidence_level: float) -> tuple[int, int]:
     The number of samples below the true median is binomial with N and ½, whatever their distribution:
     normal but for few, with mean N/2 and standard deviation √N / 2. l < 1: there are too few samples.
     """
-    z = NormalDist().inv_cdf((1 + confidence_level) / 2)
+    z = -NormalDist().inv_cdf((1 - confidence_level) / 2)  # 1 + the level may round to 2
     low = math.floor((n_samples - z * math.sqrt(n_samples)) / 2)
     return low, n_samples + 1 - low
 

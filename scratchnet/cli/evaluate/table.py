@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NoReturn, TextIO
@@ -25,6 +26,7 @@ MAX_LINE = 2**20  # characters: a file that is no text would be one endless line
 MAX_CLASSES = 1000  # a confusion matrix of 8 MB
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(e[+-]?[0-9]+)?", re.IGNORECASE)
 _MISSING = {"", "nan", "<na>"}  # as tables with gaps are written; "None" may be a class
 
 
@@ -48,7 +50,8 @@ def read_table(
         text is an error as much as text among numbers.
 
     The delimiter is a comma, semicolon or tab, whichever the header has most of. UTF-8, with or without
-    a byte order mark; in columns that are not wanted, any bytes. Empty lines are skipped.
+    a byte order mark; in columns that are not wanted, any bytes. Empty lines, and blanks alone, are
+    skipped.
 
     Raises CommandError, with file, line and column, for whatever cannot be read.
     """
@@ -75,7 +78,9 @@ def _read(
     delimiter = max(",;\t", key=first.count)  # the first one of equally many
     reader = csv.reader(_chain(first, lines), delimiter=delimiter, strict=True)
     rows = _rows(reader, name)
-    line, header = next(rows)
+    line, header = next(rows, (0, []))
+    if not header:  # the only line is an empty cell in quotes
+        raise CommandError(f"{name}: the file is empty")
     names = [cell.strip() for cell in header]
     _check_header(names, f"{name}: line {line}")
     readers = [
@@ -130,7 +135,7 @@ def _rows(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:
     """Yield each row that is not empty, with the number of its last line."""
     try:
         for row in reader:
-            if row:
+            if len(row) > 1 or (row and row[0].strip()):
                 yield reader.line_num, row
     except csv.Error as error:
         raise CommandError(f"{name}: line {reader.line_num}: {error}") from error
@@ -153,9 +158,10 @@ def read_number(cell: str) -> float:
 
     Stricter than `float`, which also takes 1_000 and the digits of every script.
     """
-    if cell.isascii() and "_" not in cell:
+    text = cell.strip()  # of no-break spaces as well
+    if text.isascii() and "_" not in text:
         try:
-            return float(cell)
+            return float(text)
         except ValueError:
             pass
     return math.nan
@@ -177,6 +183,9 @@ class _Numbers:
 
     def add(self, cells: Sequence[str], lines: Sequence[int]) -> None:
         joined = ",".join(cells)
+        if not joined.isascii():
+            cells = [cell.strip() for cell in cells]  # a no-break space may follow a number
+            joined = ",".join(cells)
         if joined.isascii() and "_" not in joined:
             try:
                 values = np.array(list(map(float, cells)))
@@ -195,7 +204,9 @@ class _Numbers:
             raise CommandError(f"{where}: the value is missing ({quoted(cell)})")
         if math.isinf(read_number(cell)):
             raise CommandError(f"{where}: {quoted(cell)} is not finite")
-        raise CommandError(f"{where}: {quoted(cell)} is not a number{self.hint}")
+        raise CommandError(
+            f"{where}: {quoted(cell)} is not a number{_decimal_comma(cell) or self.hint}"
+        )
 
     def finish(self) -> Column:
         return Column(self.column, np.concatenate(self.blocks))
@@ -260,6 +271,11 @@ class _Either:
                 self.reader.hint = (
                     f", line {lines[0]} has {quoted(first)} (--task classification takes both)"
                 )
+            elif hint := _decimal_comma(first):
+                raise CommandError(
+                    f"{self.file}: line {lines[0]}, column {quoted(self.column)}: {quoted(first)} is "
+                    f"not a number{hint} (--task classification takes it as text)"
+                )
             else:
                 self.reader = _Labels(self.column, self.file)
                 self.reader.only_text = True
@@ -275,6 +291,13 @@ _READERS: dict[str, Callable[[str, str], _Numbers | _Labels | _Either]] = {
     "label": _Labels,
     "either": _Either,
 }
+
+
+def _decimal_comma(cell: str) -> str:
+    """Return what to add to an error about a cell like 1,5, or nothing."""
+    if not _DECIMAL_COMMA.fullmatch(cell):
+        return ""
+    return f": decimal commas are not read, write {quoted(cell.replace(',', '.'))}"
 
 
 def _is_unicode(text: str) -> bool:

@@ -65,22 +65,26 @@ def davies_bouldin_score(X: ArrayLike, labels: ArrayLike) -> float:
     """
     table, members = _clusters(X, labels)
     width = np.empty(len(members))
+    size = np.empty(len(members))  # of the numbers that a centre is computed from
     centres = np.empty((len(members), table.shape[1]))
     for k, samples in enumerate(members):
         relative, first = _relative(table[samples])
         centre = np.einsum("nd->d", relative) / len(samples)
         relative -= centre
         width[k] = np.sqrt(np.vecdot(relative, relative)).mean()
+        size[k] = np.sqrt(first @ first) + np.sqrt(centre @ centre) + width[k]
         centres[k] = first + centre
     if np.allclose(width, 0):  # as scikit-learn: to 1e-8
         return 0.0
+    # Equal centres differ by their rounding, which grows as √N in a sum of N values.
+    rounding = 4 * np.sqrt(len(table)) * np.finfo(np.float64).eps
     worst = np.zeros(len(members))
     farthest = 0.0
     for k in range(len(members)):
         difference = centres - centres[k]
         apart = np.sqrt(np.vecdot(difference, difference))  # (K,)
         farthest = max(farthest, apart.max())
-        apart[apart == 0] = np.inf
+        apart[apart <= rounding * (size[k] + size)] = np.inf
         worst[k] = ((width[k] + width) / apart).max()
     return float(worst.mean()) if farthest > 1e-8 else 0.0
 

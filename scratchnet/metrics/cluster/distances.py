@@ -123,9 +123,9 @@ def _euclidean(X: Floats, clusters: Clusters, height: int, twice: bool) -> Dista
         found = sums_twice(rows) if all_sums is None else all_sums[:, rows].T.copy()  # (R, K)
         here = np.arange(len(X))[rows]
         means = found / clusters.sizes
-        means[is_alone[here], clusters.codes[here[is_alone[here]]]] = np.inf
         nearest = np.partition(means, 1, axis=1)  # the two least come first
-        unsure = here[nearest[:, 0] * nearest[:, 1] < 1e7 * noise[here]]
+        is_close = nearest[:, 0] * nearest[:, 1] < 1e7 * noise[here]
+        unsure = here[is_close & ~is_alone[here]]  # alone, the silhouette is 0 in any case
         if len(unsure):
             squared = np.zeros((len(unsure), len(X)))
             for feature in X.T:

@@ -166,3 +166,8 @@ def _check_distances(D: NDArray[Any]) -> None:
             "the precomputed distance matrix contains non-zero elements on the diagonal: "
             f"row {row} has {D[row, row]}. Use np.fill_diagonal(X, 0)"
         )
+    least = float(D.min())
+    # What is left of a distance of 0 after rounding, as in 1 − cos, may be below it.
+    rounding = 100 * np.finfo(D.dtype).eps * max(1.0, float(D.max())) if D.dtype.kind == "f" else 0
+    if least < -rounding:
+        raise ValueError(f"precomputed distances must not be negative, the least is {least}")
