@@ -179,7 +179,7 @@ def average_outputs(
     multioutput: "uniform_average" or None, the plain mean; "raw_values"; M weights; or, where
         `variances` are given, "variance_weighted", with those as weights (if they are all zero: the
         plain mean).
-    one_weight: whether the weight of a single output is taken, as scikit-learn's roots do.
+    one_weight: whether the weight of a single output is taken, as scikit-learn's RMSE does.
     """
     if isinstance(multioutput, str):
         if multioutput == "raw_values":

@@ -19,6 +19,7 @@ from scratchnet.metrics._regression_targets import (
 from scratchnet.utils.validation import check_scalar
 
 __all__ = [
+    "check_power",
     "mean_deviance",
     "mean_gamma_deviance",
     "mean_poisson_deviance",
@@ -84,30 +85,44 @@ def mean_gamma_deviance(
 
 
 def mean_deviance(
-    y_true: NDArray[Any], y_pred: NDArray[Any], weight: NDArray[np.float64] | None, power: float
+    y_true: NDArray[Any],
+    y_pred: NDArray[Any],
+    weight: NDArray[np.float64] | None,
+    power: float,
+    *,
+    check_range: bool = True,
 ) -> NDArray[np.float64]:
     """Return the mean of the deviances of tables that are checked, (1,)."""
     return mean_over_samples(
-        lambda y, mu: tweedie_deviances(y, mu, power), (y_true, y_pred), weight
+        lambda y, mu: tweedie_deviances(y, mu, power, check_range=check_range),
+        (y_true, y_pred),
+        weight,
     )
 
 
-def tweedie_deviances(
-    y_true: NDArray[Any], y_pred: NDArray[Any], power: float = 0
-) -> NDArray[np.float64]:
-    """Return the deviance d(y, μ) of each sample, of the shape of `y_true`."""
+def check_power(power: float) -> float:
+    """Return the power of a Tweedie law: none has one between 0 and 1."""
     p = float(check_scalar(power, "power", Real))
     if 0 < p < 1:
         raise ValueError(f"power must be 0 or less, or 1 or more: no law has power={power}")
+    return p
+
+
+def tweedie_deviances(
+    y_true: NDArray[Any], y_pred: NDArray[Any], power: float = 0, *, check_range: bool = True
+) -> NDArray[np.float64]:
+    """Return the deviance d(y, μ) of each sample, of the shape of `y_true`."""
+    p = check_power(power)
     y, mu = y_true.astype(np.float64, copy=False), y_pred.astype(np.float64, copy=False)
     if p == 0:
         residuals = y - mu
         return np.square(residuals, out=residuals)
-    if p >= 2:
-        _check_range(y, "y_true", "strictly positive", y.min() > 0, p)
-    elif p >= 1:
-        _check_range(y, "y_true", "non-negative", y.min() >= 0, p)
-    _check_range(mu, "y_pred", "strictly positive", mu.min() > 0, p)
+    if check_range:
+        if p >= 2:
+            _check_range(y, "y_true", "strictly positive", y.min() > 0, p)
+        elif p >= 1:
+            _check_range(y, "y_true", "non-negative", y.min() >= 0, p)
+        _check_range(mu, "y_pred", "strictly positive", mu.min() > 0, p)
     if p == 1:
         ratio = y / mu
         ratio[ratio == 0] = 1  # y ln(y/μ) is 0 at y = 0

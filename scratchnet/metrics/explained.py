@@ -7,6 +7,7 @@
 It is negative where the constant, which has seen y, is better. *If y is constant*, that error is 0:
 then the score is 1 if the prediction is perfect, else 0 (`force_finite=False`: NaN, else −∞).
 *Fewer than two samples* have no R² and no D²: NaN with a warning. The explained variance of one is 1.
+*If the error of the constant is beyond float64*, the score is NaN with a warning as well.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from scratchnet.metrics._regression_targets import (
     variance,
     weighted_mean,
 )
-from scratchnet.metrics.deviance import mean_deviance
+from scratchnet.metrics.deviance import check_power, mean_deviance
 from scratchnet.metrics.regression import pinball_losses
 
 __all__ = [
@@ -71,10 +72,10 @@ def r2_score(
     0.0
     """
     truth, predicted, weight = check_targets(y_true, y_pred, sample_weight)
-    if _too_few(len(truth), "R²"):
+    if _too_few(truth, "R²", multioutput, variances=np.zeros(truth.shape[1])):
         return float("nan")
     unexplained = mean_over_samples(residuals, (truth, predicted), weight, squared=True)
-    return _score(unexplained, variance(itself, (truth,), weight), multioutput, force_finite)
+    return _score(unexplained, _variance(truth, weight), multioutput, force_finite)
 
 
 def explained_variance_score(
@@ -98,7 +99,7 @@ def explained_variance_score(
     """
     truth, predicted, weight = check_targets(y_true, y_pred, sample_weight)
     unexplained = variance(residuals, (truth, predicted), weight)
-    return _score(unexplained, variance(itself, (truth,), weight), multioutput, force_finite)
+    return _score(unexplained, _variance(truth, weight), multioutput, force_finite)
 
 
 def d2_tweedie_score(
@@ -121,11 +122,16 @@ def d2_tweedie_score(
     """
     truth, predicted, weight = check_targets(y_true, y_pred, sample_weight)
     check_single_output(truth, "d2_tweedie_score")
-    if _too_few(len(truth), "D²"):
+    power = check_power(power)
+    if _too_few(truth, "D²"):
         return float("nan")
     unexplained = mean_deviance(truth, predicted, weight, power)
-    mean = np.broadcast_to(weighted_mean(itself, (truth,), weight), truth.shape)
-    total = mean_deviance(truth, mean, weight, power)
+    total = _variance(truth, weight)
+    if total.any() and power != 0:
+        # ȳ is no prediction: with power < 0 it may be negative, as the targets may.
+        mean = np.broadcast_to(weighted_mean(itself, (truth,), weight), truth.shape)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            total = mean_deviance(truth, mean, weight, power, check_range=False)
     return float(_score(unexplained, total, None, True))
 
 
@@ -152,7 +158,11 @@ def d2_pinball_score(
     """
     alpha = check_alpha(alpha)
     truth, predicted, weight = check_targets(y_true, y_pred, sample_weight)
-    if _too_few(len(truth), "D²"):
+    if isinstance(multioutput, str) and multioutput == "variance_weighted":
+        raise ValueError(
+            "multioutput='variance_weighted' is defined for R² and the like, not for D²"
+        )
+    if _too_few(truth, "D²", multioutput):
         return float("nan")
 
     def losses(y: NDArray[Any], z: NDArray[Any]) -> Floats:
@@ -160,11 +170,8 @@ def d2_pinball_score(
 
     unexplained = mean_over_samples(losses, (truth, predicted), weight)
     quantile = np.broadcast_to(weighted_quantile(truth, weight, alpha), truth.shape)
-    total = mean_over_samples(losses, (truth, quantile), weight)
-    if isinstance(multioutput, str) and multioutput == "variance_weighted":
-        raise ValueError(
-            "multioutput='variance_weighted' is defined for R² and the like, not for D²"
-        )
+    with np.errstate(over="ignore", invalid="ignore"):  # `_score` warns
+        total = mean_over_samples(losses, (truth, quantile), weight)
     return _score(unexplained, total, multioutput, True)
 
 
@@ -189,9 +196,18 @@ def d2_absolute_error_score(
     )
 
 
-def _too_few(n_samples: int, score: str) -> bool:
-    """Return whether there are fewer than two samples, and warn if so."""
+def _too_few(
+    truth: NDArray[Any],
+    score: str,
+    multioutput: str | ArrayLike | None = None,
+    variances: Floats | None = None,
+) -> bool:
+    """Return whether there are fewer than two samples, and warn if so; check `multioutput` then."""
+    n_samples, n_outputs = truth.shape
     if n_samples < 2:
+        average_outputs(
+            np.zeros(n_outputs), multioutput, variances=variances
+        )  # raises if it is wrong
         message = (
             f"{score} is not well-defined with less than two samples: it is NaN for {n_samples}. "
             "In leave-one-out, score the predictions of all folds together: pooled_score"
@@ -201,10 +217,21 @@ def _too_few(n_samples: int, score: str) -> bool:
     return False
 
 
+def _variance(truth: NDArray[Any], weight: Floats | None) -> Floats:
+    with np.errstate(over="ignore", invalid="ignore"):  # `_score` warns
+        return variance(itself, (truth,), weight)
+
+
 def _score(
     unexplained: Floats, total: Floats, multioutput: str | ArrayLike | None, force_finite: bool
 ) -> float | Floats:
     """Return 1 − unexplained / total of each output, averaged."""
+    if not np.isfinite(total).all():
+        message = (
+            f"the error of the best constant is {total}, beyond float64: the score is NaN there"
+        )
+        warnings.warn(UndefinedMetricWarning(message), stacklevel=3)
+        total = np.where(np.isfinite(total), total, np.nan)
     if total.all():
         scores = 1 - unexplained / total
     elif force_finite:

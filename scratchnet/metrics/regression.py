@@ -128,7 +128,7 @@ def root_mean_squared_log_error(
     """
     truth, predicted, weight = check_targets(y_true, y_pred, sample_weight)
     mean = mean_over_samples(squared_log_errors, (truth, predicted), weight)
-    return average_outputs(np.sqrt(mean), multioutput, one_weight=True)
+    return average_outputs(np.sqrt(mean), multioutput)
 
 
 def mean_absolute_error(

@@ -205,6 +205,83 @@ def test_a_constant_y_scores_one_if_predicted_perfectly_and_else_zero(name, valu
         assert score(y, wrong, force_finite=False) == -np.inf
 
 
+@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("weight", [[0, 3, 0], [0, 0.1, 0], [0, 0, 7]])
+def test_one_sample_with_a_weight_is_a_constant_y(name, weight):
+    y_true, y_pred, _ = sample(3)
+    # The residual of one sample is constant: the explained variance is 1.
+    expected = float(name == "explained_variance_score")
+    assert getattr(metrics, name)(y_true, y_pred, sample_weight=weight) == expected
+    assert getattr(metrics, name)(y_true, y_true, sample_weight=weight) == 1.0
+
+
+def test_a_constant_y_at_the_edge_of_the_range_of_a_deviance_scores_as_any_other():
+    for power, y_true, y_pred, weight in (
+        (1, [0, 0, 0, 0], [1, 2, 3, 4], None),
+        (1.5, [0, 0, 0, 0], [1, 2, 3, 4], None),
+        (1, [0, 0, 5, 0], [1, 2, 3, 4], [1, 1, 0, 1]),
+        (-1, [-2, -2, -2, -2], [1, 2, 3, 4], None),
+    ):
+        found = metrics.d2_tweedie_score(y_true, y_pred, power=power, sample_weight=weight)
+        assert found == 0.0
+    with pytest.raises(ValueError, match="strictly positive y_pred"):
+        metrics.d2_tweedie_score([0, 0], [0, 1], power=1)
+
+
+def test_a_negative_mean_of_y_is_taken_as_scikit_learn_takes_it():
+    reference = pytest.importorskip("sklearn.metrics")
+    y_true, y_pred = [-3.0, 1.0, 1.0], [1.0, 2.0, 3.0]
+    found = metrics.d2_tweedie_score(y_true, y_pred, power=-1)
+    assert found == pytest.approx(reference.d2_tweedie_score(y_true, y_pred, power=-1))
+    with pytest.warns(UndefinedMetricWarning, match="the score is NaN"):  # a root of ȳ < 0
+        assert np.isnan(metrics.d2_tweedie_score(y_true, y_pred, power=-0.5))
+
+
+def test_two_middle_values_have_a_mean_where_their_sum_overflows():
+    for y in ([1e308, 1.2e308], np.array([2e38, 3e38], np.float32), np.array([100, 120], np.int8)):
+        column = np.asarray(y)[:, np.newaxis]
+        expected = float(y[0]) / 2 + float(y[1]) / 2
+        assert weighted_quantile(column, None, 0.5) == expected
+        assert weighted_quantile(column, np.ones(2), 0.5) == expected
+    smallest = np.full((2, 1), 5e-324)  # halved, it would be 0
+    assert weighted_quantile(smallest, None, 0.5) == 5e-324
+
+
+def test_an_error_of_the_constant_beyond_float64_gives_no_score():
+    y_true, y_pred = np.array([1e200, -1e200, 0.0]), np.array([1e200, -1e200, 1.0])
+    for score in (metrics.r2_score, metrics.explained_variance_score, metrics.d2_tweedie_score):
+        with pytest.warns(UndefinedMetricWarning, match="beyond float64"):
+            assert np.isnan(score(y_true, y_pred))
+    huge = np.array([1.7e308, -1.7e308, 0.0, 1.7e308])
+    with pytest.warns(UndefinedMetricWarning, match="beyond float64"):
+        assert np.isnan(metrics.d2_absolute_error_score(huge, huge))
+    two = np.column_stack([y_true, [1.0, 2.0, 3.0]])
+    with pytest.warns(UndefinedMetricWarning, match="beyond float64"):
+        raw = metrics.r2_score(two, two, multioutput="raw_values")
+    np.testing.assert_array_equal(raw, [np.nan, 1.0])
+
+
+@pytest.mark.parametrize("name", ["r2_score", "d2_pinball_score", "d2_absolute_error_score"])
+def test_arguments_are_checked_also_where_one_sample_has_no_score(name):
+    metric = getattr(metrics, name)
+    for multioutput, words in (("mean", "one of"), ([1.0, 2.0], r"shape \(2,\) for 3 outputs")):
+        with pytest.raises(ValueError, match=words):
+            metric([[1.0, 2.0, 3.0]], [[1.0, 2.0, 3.0]], multioutput=multioutput)
+    with pytest.raises(ValueError, match=r"power=0\.5"):
+        metrics.d2_tweedie_score([1.0], [1.0], power=0.5)
+    with pytest.raises(ValueError, match="variance_weighted"):
+        metrics.d2_pinball_score([1.0], [1.0], multioutput="variance_weighted")
+
+
+def test_rmse_takes_the_weight_of_a_single_output():
+    reference = pytest.importorskip("sklearn.metrics")
+    y_true, y_pred, _ = sample(5)
+    found = metrics.root_mean_squared_error(y_true, y_pred, multioutput=[0.3])
+    theirs = reference.root_mean_squared_error(y_true, y_pred, multioutput=[0.3])
+    assert found == pytest.approx(theirs)
+    assert type(found) is type(theirs)
+
+
 @pytest.mark.parametrize("name", [n for n in SCORES if n != "explained_variance_score"])
 def test_fewer_than_two_samples_have_no_score_and_the_warning_names_the_way_out(name):
     words = "score the predictions of all folds together: pooled_score"
@@ -339,8 +416,9 @@ def test_weights_may_be_negative_but_not_cancel_out(name):
 def test_weights_of_outputs_that_do_not_fit_are_refused(name):
     metric = getattr(metrics, name)
     y_true, y_pred, _ = sample(5, shape=(2,))
-    with pytest.raises(ValueError, match="useful only in multi-output cases"):
-        metric(y_true[:, 0], y_pred[:, 0], multioutput=[1.0])
+    if name != "root_mean_squared_error":
+        with pytest.raises(ValueError, match="useful only in multi-output cases"):
+            metric(y_true[:, 0], y_pred[:, 0], multioutput=[1.0])
     with pytest.raises(ValueError, match=r"weights of shape \(3,\) for 2 outputs"):
         metric(y_true, y_pred, multioutput=[1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match=r"multioutput must be one of .* got 'mean'"):

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scratchnet.utils.validation import check_array
+from scratchnet.utils.validation import check_array, check_scalar
 
 __all__ = ["expected_information", "expected_mutual_information", "log_factorials"]
 
@@ -29,6 +30,7 @@ def expected_mutual_information(contingency: ArrayLike, n_samples: int) -> float
     min(a, b). One class or one cluster: 0.
 
     contingency: the counts (K, L), of which only the sums of rows and columns matter.
+    n_samples: their sum N.
 
     Source: Vinh, Epps & Bailey 2009, "Information theoretic measures for clusterings comparison: is a
     correction for chance necessary?", eq. 24a.
@@ -36,8 +38,16 @@ def expected_mutual_information(contingency: ArrayLike, n_samples: int) -> float
     >>> round(expected_mutual_information([[1, 1], [1, 1]], 4), 6)  # ln 2 with probability 1/3
     0.231049
     """
-    table = check_array(contingency, dtype=np.int64, input_name="contingency")
-    return expected_information(table.sum(axis=1), table.sum(axis=0), n_samples)
+    given = check_array(contingency, dtype=np.float64, input_name="contingency")
+    table = given.astype(np.int64)
+    if (table != given).any() or table.min() < 0:
+        raise ValueError("contingency must hold counts: whole numbers, not negative")
+    n = int(check_scalar(n_samples, "n_samples", Integral, min_val=1))
+    if n != table.sum():
+        raise ValueError(f"n_samples is {n}, but the counts of contingency sum to {table.sum()}")
+    class_sizes, cluster_sizes = table.sum(axis=1), table.sum(axis=0)
+    # A class of no sample is none: its mutual information is 0 ln 0.
+    return expected_information(class_sizes[class_sizes > 0], cluster_sizes[cluster_sizes > 0], n)
 
 
 def expected_information(class_sizes: Integers, cluster_sizes: Integers, n_samples: int) -> float:

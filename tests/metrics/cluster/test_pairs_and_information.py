@@ -253,6 +253,20 @@ def test_options_that_do_not_exist_are_refused():
         cluster.mutual_info_score([0], None)
 
 
+def test_the_expected_information_is_of_counts_and_of_their_sum():
+    for table in ([[0.5, 1.5], [1, 1]], [[-1, 2], [1, 2]]):
+        with pytest.raises(ValueError, match="must hold counts"):
+            cluster.expected_mutual_information(table, 4)
+    with pytest.raises(ValueError, match="n_samples is 5, but the counts of contingency sum to 4"):
+        cluster.expected_mutual_information([[1, 1], [1, 1]], 5)
+    for n_samples, error in ((0, ValueError), (4.5, TypeError)):
+        with pytest.raises(error, match="n_samples"):
+            cluster.expected_mutual_information([[1, 1], [1, 1]], n_samples)
+    full = cluster.expected_mutual_information([[1, 2], [3, 1]], 7)
+    empty = cluster.expected_mutual_information([[1, 0, 2], [0, 0, 0], [3, 0, 1]], 7)
+    assert full == empty > 0
+
+
 # scikit-learn
 
 

@@ -208,6 +208,34 @@ def test_centres_that_coincide_and_clusters_of_no_width():
     assert cluster.calinski_harabasz_score(tight, [0, 0, 0, 1, 1, 1]) == 1.0
 
 
+def test_equal_centres_that_differ_by_rounding_are_left_out():
+    X, labels = np.array([[0.0], [0], [1], [1], [0], [0], [0]]), [1, 2, 1, 0, 0, 0, 1]
+    # Clusters 0 and 1 have the centre 1/3 and the width 4/9, cluster 2 is the point 0.
+    for offset in (0, 1e3):
+        assert cluster.davies_bouldin_score(X + offset, labels) == pytest.approx(4 / 3)
+    # Centres far from 0 are apart if more than rounding is between them.
+    wide = [[0.0], [2e-6], [4e-6], [6e-6]]
+    found = cluster.davies_bouldin_score(np.add(wide, 1.0), [0, 0, 1, 1])
+    assert found == pytest.approx(0.5, rel=1e-9)
+
+
+def test_samples_alone_among_equal_ones_score_zero():
+    found = cluster.silhouette_samples([[1.0, 1.0]] * 4, [1, 1, 1, 0])
+    np.testing.assert_array_equal(found, np.zeros(4))
+
+
+def test_given_distances_are_not_negative_but_by_rounding():
+    D = 1 - np.eye(4)
+    D[0, 1] = D[1, 0] = -1e-15
+    expected = cluster.silhouette_samples(np.maximum(D, 0), [0, 0, 1, 1], metric="precomputed")
+    found = cluster.silhouette_samples(D, [0, 0, 1, 1], metric="precomputed")
+    np.testing.assert_allclose(found, expected, atol=1e-14)
+    for dtype in (float, np.float32, int):
+        D[0, 1] = -2
+        with pytest.raises(ValueError, match=r"must not be negative, the least is -2"):
+            cluster.silhouette_score(D.astype(dtype), [0, 0, 1, 1], metric="precomputed")
+
+
 # bad input
 
 SCORES = [
