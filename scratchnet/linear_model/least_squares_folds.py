@@ -72,6 +72,9 @@ Coefficients = Callable[[int], tuple[Array, Array]]
 
 # The relative error that rounding may leave in the coefficients, as far as it can be estimated.
 ACCURACY = 1e-9
+# Of XᵀX: beyond it least squares comes near to where singular values of X count as 0 (1e-6 of the
+# largest), which is for each fold's own fit to decide.
+MAX_CONDITION = 1e10
 EPSILON = float(np.finfo(np.float64).eps)
 BLOCK = 2**16  # numbers of x̃ that are worked on while they are in the cache
 
@@ -89,7 +92,7 @@ def fit_regression_folds(
 
     It is not for constraints (`positive`), for solvers that stop short of the exact solution, for a
     penalty of its own for each target, or where something is wrong with the data or a parameter:
-    that is for the fit of a fold to say. The models lack `singular_` and `rank_`.
+    that is for the fit of a fold to say. The models of LinearRegression lack `singular_` and `rank_`.
     """
     fitted = clone(estimator)
     try:
@@ -150,6 +153,8 @@ def fit_least_squares_folds(
     dtype = X.dtype
     X = X.astype(np.float64, copy=False)
     moments = _Moments(X, Y, sample_weight, estimator.fit_intercept)
+    if not moments.survives_centring(alpha):
+        return None
     largest = int(np.diff(folds.starts).max(initial=0))
     if is_wide:
         found = _from_kernel(moments, alpha, folds, removed, X)
@@ -178,6 +183,7 @@ class _Moments:
         self.fit_intercept = fit_intercept
         self.weight = weight
         self.total = float(self.n_samples if weight is None else weight.sum())
+        self.largest = np.maximum(X.max(axis=0), -X.min(axis=0))  # max |x|, (D,)
         if fit_intercept:
             self.x_mean: Array = np.average(X, axis=0, weights=weight)
             self.y_mean: Array = np.average(Y, axis=0, weights=weight)
@@ -185,6 +191,22 @@ class _Moments:
         else:
             self.x_mean, self.y_mean = np.zeros(X.shape[1]), np.zeros(Y.shape[1])
             self.X, self.Y = X.astype(np.float64, copy=False), Y
+
+    def survives_centring(
+        self, alpha: float, squares: Array | None = None, total: float | None = None
+    ) -> bool:
+        """Return whether centring has left enough digits of every feature.
+
+        x − x̄ is wrong by ε max |x|. That is everything for a constant feature; it does no harm where α
+        is so much larger than Σ s x̃² that the feature has no part in the result.
+
+        squares: Σ s x̃², (D,), of a training part; total: its Σ s. By default those of all samples.
+        """
+        if squares is None:
+            squares = np.einsum("nd,nd->d", self.X, self.weighted(self.X))
+        total = self.total if total is None else total
+        rounding = EPSILON * self.largest * np.sqrt(np.maximum(squares, 0) * total)
+        return bool((rounding < ACCURACY * (squares + alpha)).all())
 
     @cached_property
     def gram(self) -> Array:
@@ -210,6 +232,8 @@ def _from_hat_matrix(
     A = moments.gram.copy()
     A.flat[:: len(A) + 1] += alpha
     inverse, error = _inverse(A)
+    if alpha == 0 and not _condition(A, inverse) <= MAX_CONDITION:
+        return None
     w = inverse @ moments.moment  # (D, D) @ (D, T)
     residual = moments.Y - moments.X @ w
     of_intercept = 1 / moments.total if moments.fit_intercept else 0.0
@@ -312,12 +336,15 @@ def _from_moments(
             x_mean, y_mean = sign * sx.sum(axis=0) / left, sign * sy.sum(axis=0) / left
             A -= left * np.outer(x_mean, x_mean)
             B -= left * np.outer(x_mean, y_mean)
-        before = moments.gram.diagonal()
+        if not moments.survives_centring(alpha, A.diagonal(), float(left)):
+            return None
         A.flat[:: D + 1] += alpha if scale is None else alpha * scale[fold] ** 2
-        # What a difference of sums has lost, relative to what is left.
-        cancelled = float((before / np.maximum(A.diagonal(), np.finfo(float).tiny)).max(initial=1))
         inverse, error = _inverse(A)
-        if not error * max(cancelled, 1) <= ACCURACY:
+        # A difference of sums has the rounding of the sums, relative to what is left of them.
+        sums = np.maximum(moments.gram.diagonal(), A.diagonal())
+        if error == np.inf or not (error * sums <= ACCURACY * A.diagonal()).all():
+            return None
+        if alpha == 0 and not _condition(A, inverse) <= MAX_CONDITION:
             return None
         coef[fold] = (inverse @ B).T
         intercept[fold] = moments.intercept(coef[fold])
@@ -371,6 +398,11 @@ def _from_kernel(
             coef, intercept = coefficients(fold)
             scores[part] = X[folds.test(fold)] @ coef.T + intercept  # (m, D) @ (D, T)
     return scores, coefficients
+
+
+def _condition(A: Array, inverse: Array) -> float:
+    """Return the condition number of A in the 1-norm, at least that in the 2-norm."""
+    return float(np.abs(A).sum(axis=0).max() * np.abs(inverse).sum(axis=0).max())
 
 
 def _inverse(A: Array) -> tuple[Array, float]:

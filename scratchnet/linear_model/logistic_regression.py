@@ -205,6 +205,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):
         check_scalar(self.C, "C", Real, min_val=0, include_boundaries="neither")
         check_scalar(self.tol, "tol", Real, min_val=0)
         check_scalar(self.max_iter, "max_iter", Integral, min_val=0)
+        for name in ("fit_intercept", "warm_start"):
+            check_scalar(getattr(self, name), name, (bool, np.bool_))
 
     def _minimise(self, loss: LogisticLoss, start: Array) -> tuple[Array, int, bool]:
         """Return the weights, the steps taken, and whether they converged."""

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +18,10 @@ __all__ = ["NEWTON_TOL", "newton"]
 # after one of 1e-4 (2 on the tumours, 4 on the digits): whoever asks for less gets it.
 NEWTON_TOL = 1e-9
 
-# What is added to the Hessian's diagonal, relative to it, so that its inverse exists where columns
-# are collinear. It turns the step a little and leaves the solution, gradient 0, where it is.
-DAMPING = 1e-10
+# What is added to the diagonal of the Hessian, once that is scaled to ones, so that its inverse
+# exists where columns are collinear. It turns the step a little and leaves the solution, gradient 0,
+# where it is. The second is for a step that rounding has turned uphill.
+DAMPINGS = (1e-13, 1e-10)
 MAX_HALVINGS = 30
 
 
@@ -91,15 +94,23 @@ def _newton_step(loss: LogisticLoss, p: Array, gradient: Array, models: NDArray[
     B, K, D = gradient.shape
     hessian = loss.hessian(p, models)
     diagonal = np.einsum("bii->bi", hessian)  # a view
-    scale = diagonal.mean(axis=1, keepdims=True)
     if K > 1:  # see the docstring: curvature for the direction in which the loss has none
-        free = np.flatnonzero(loss.ridge[0] == 0)
         blocks = hessian.reshape(B, K, D, K, D)
-        for d in free:
-            blocks[:, :, d, :, d] += scale[:, :, None]
-    diagonal += DAMPING * (diagonal + scale)
-    try:
-        step = np.linalg.solve(hessian, gradient.reshape(B, K * D, 1))
-    except np.linalg.LinAlgError:  # every probability is 0 or 1 to the last digit
-        step = np.linalg.pinv(hessian, hermitian=True) @ gradient.reshape(B, K * D, 1)
-    return np.asarray(step.reshape(B, K, D), dtype=np.float64)
+        for d in np.flatnonzero(loss.ridge[0] == 0):
+            own = diagonal.reshape(B, K, D)[:, :, d].mean(axis=1)
+            blocks[:, :, d, :, d] += own[:, None, None]
+    # Penalties and features of very different size share a Hessian: each is measured by its own.
+    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1))
+    hessian *= scale[:, :, None]
+    hessian *= scale[:, None, :]
+    right = (gradient.reshape(B, K * D) * scale)[:, :, None]
+    step: NDArray[Any] = np.zeros_like(right)
+    for damping in DAMPINGS:
+        diagonal += damping
+        try:
+            step = np.linalg.solve(hessian, right)
+        except np.linalg.LinAlgError:  # every probability is 0 or 1 to the last digit
+            step = np.linalg.pinv(hessian, hermitian=True) @ right
+        if ((step * right).sum(axis=(1, 2)) > 0).all():
+            break
+    return np.asarray((step[:, :, 0] * scale).reshape(B, K, D), dtype=np.float64)

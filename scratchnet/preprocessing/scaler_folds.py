@@ -51,10 +51,12 @@ def training_ranges(X: NDArray[Any], folds: Folds) -> tuple[NDArray[Any], NDArra
     """Return the least and the greatest entry of each feature in each training part, (F, D) both.
 
     The minimum of all parts but one is the smaller of the minima before it and after it, so that all
-    of them take two passes over the parts' minima.
+    of them take two passes over the parts' minima. Where test parts overlap, as when k-fold is
+    repeated, another part may hold samples that the fold tests; then each training part is looked at.
     """
-    if folds.train_parts is not None:
-        parts = [X[train] for train in folds.train_parts]
+    overlap = np.bincount(folds.test_indices, minlength=1).max() > 1
+    if folds.train_parts is not None or overlap:
+        parts = [X[folds.train(fold)] for fold in range(len(folds))]
         least = np.array([part.min(axis=0) for part in parts])
         return least, np.array([part.max(axis=0) for part in parts])
     tested = np.zeros(len(X), dtype=bool)

@@ -187,3 +187,28 @@ def test_float32_features_give_float32_results_worked_out_in_float64():
     np.testing.assert_allclose(
         narrow.test_output("predict"), wide.test_output("predict"), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("column", [0.1, 1 / 3, 1e6 + 0.1, None], ids=str)
+def test_a_constant_feature_is_left_to_each_fold_unless_the_penalty_outweighs_it(column):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 3)), rng.standard_normal(30)
+    X[:, 0] = 1e9 + 1e-7 * X[:, 0] if column is None else column
+    for folds in (by_number(30, 5), by_number(30, 30), by_number(30, 2)):
+        assert LinearRegression().fit_folds(X, y, folds) is None
+        if column is not None and column < 1:  # times 10⁶, rounding shows in the intercept
+            assert_models_are_refits(Ridge(), X, y, folds)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_feature_that_is_constant_at_first_does_not_overflow():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 2)), rng.standard_normal(20)
+    X[:10, 0] = 3.0
+    assert LinearRegression().fit_folds(X, y, folds_of(TimeSeriesSplit(3), X)) is None
+
+
+def test_units_so_different_that_a_fit_cuts_the_rank_are_left_to_each_fold():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20, 2)) * [1e8, 1e-8]
+    assert LinearRegression().fit_folds(X, rng.standard_normal(20), by_number(20, 5)) is None

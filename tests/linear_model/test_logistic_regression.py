@@ -224,3 +224,24 @@ def test_with_more_features_than_samples_the_optimum_is_the_same(K, fit_intercep
         np.testing.assert_allclose(weight @ error, 0, atol=1e-8)
     again = LogisticRegression(tol=1e-12, warm_start=True, **options).fit(X, y, weight)
     assert again.fit(X, y, weight).n_iter_[0] <= 1
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-8, 1e-12, 1e6])
+@pytest.mark.parametrize("K", [2, 3])
+def test_a_feature_in_another_unit_does_not_slow_the_others(unit, K):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 4))
+    y = np.digitize(X[:, 0] + X[:, 1] + rng.standard_normal(200), [-0.5, 0.5][: K - 1])
+    X[:, 3] *= unit
+    model = LogisticRegression().fit(X, y)
+    assert model.n_iter_[0] < 12
+    without = LogisticRegression(tol=1e-12).fit(X[:, :3], y)
+    if unit < 1:  # the penalty keeps it out
+        np.testing.assert_allclose(model.coef_[:, :3], without.coef_, atol=1e-4)
+
+
+def test_without_an_intercept_features_far_from_zero_are_fitted_too():
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((20, 3)) + 1e6, rng.integers(0, 2, 20)
+    model = LogisticRegression(fit_intercept=False).fit(X, y)
+    assert objective(model, X, y, 1.0, np.ones(20)) < 12.752  # scikit-learn's newton-cholesky

@@ -10,6 +10,8 @@ from scratchnet.linear_model import LinearRegression, LogisticRegression, Percep
 from scratchnet.model_selection import (
     KFold,
     LeaveOneOut,
+    LeavePOut,
+    RepeatedKFold,
     ShuffleSplit,
     cross_val_predict,
     cross_validate,
@@ -142,3 +144,12 @@ def test_steps_that_pass_through_are_no_steps():
     X, y = data()
     pipeline = Pipeline([("nothing", "passthrough"), ("ridge", Ridge())])
     assert_models_are_refits(pipeline, X, y * 1.0, folds_of(KFold(3), X))
+
+
+@pytest.mark.parametrize(
+    "cv", [RepeatedKFold(n_splits=3, n_repeats=2, random_state=0), LeavePOut(2)], ids=str
+)
+@pytest.mark.parametrize("scaler", SCALERS.values(), ids=SCALERS)
+def test_test_parts_may_overlap(scaler, cv):
+    X, y = data(N=12)
+    assert_models_are_refits(make_pipeline(scaler, Ridge()), X, y * 1.0, folds_of(cv, X))
