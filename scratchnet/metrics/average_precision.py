@@ -18,7 +18,7 @@ from scratchnet.metrics._binary import (
     threshold_sweep,
 )
 from scratchnet.utils.multiclass import type_of_target
-from scratchnet.utils.validation import check_array, check_consistent_length
+from scratchnet.utils.validation import check_array, check_consistent_length, require_samples
 
 __all__ = ["average_precision_score", "precision_recall_curve"]
 
@@ -103,6 +103,8 @@ def average_precision_score(
     """
     check_option("average", average, ("micro", "macro", "samples", "weighted", None))
     truth = check_array(y_true, dtype=None, ensure_2d=False, input_name="y_true")
+    if truth.ndim:
+        require_samples(truth, "y_true")
     kind = type_of_target(truth, "y_true")
     if kind == "binary":
         truth = truth.ravel()

@@ -14,7 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from scratchnet.metrics._binary import read_weight
 from scratchnet.metrics._row_blocks import by_row_blocks
 from scratchnet.utils.multiclass import type_of_target
-from scratchnet.utils.validation import check_array, check_consistent_length, check_scalar
+from scratchnet.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_scalar,
+    require_samples,
+)
 
 __all__ = ["dcg_score", "ndcg_score"]
 
@@ -103,6 +108,8 @@ def _read_rankings(
     if k is not None:
         check_scalar(k, "k", Integral, min_val=1)
     relevance = check_array(y_true, ensure_2d=False, input_name="y_true")
+    if relevance.ndim:
+        require_samples(relevance, "y_true")
     score = check_array(y_score, ensure_2d=False, input_name="y_score")
     kind = type_of_target(relevance, "y_true")
     tables = ("multilabel-indicator", "continuous-multioutput", "multiclass-multioutput")

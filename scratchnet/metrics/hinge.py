@@ -6,7 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scratchnet.metrics._targets import check_weight, class_indices
-from scratchnet.utils.validation import check_array, check_consistent_length, column_or_1d
+from scratchnet.utils.validation import (
+    check_array,
+    check_consistent_length,
+    column_or_1d,
+    require_samples,
+)
 
 __all__ = ["hinge_loss"]
 
@@ -37,6 +42,8 @@ def hinge_loss(
     """
     check_consistent_length(y_true=y_true, pred_decision=pred_decision, sample_weight=sample_weight)
     decision = check_array(pred_decision, ensure_2d=False, input_name="pred_decision")
+    if decision.ndim:
+        require_samples(decision, "pred_decision")
     found, codes = class_indices(column_or_1d(y_true, input_name="y_true"), "y_true")
     classes = found.tolist()
     if labels is not None:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scratchnet.metrics._binary import read_weight
 from scratchnet.metrics._row_blocks import by_row_blocks
 from scratchnet.utils.multiclass import type_of_target
-from scratchnet.utils.validation import check_array, check_consistent_length
+from scratchnet.utils.validation import check_array, check_consistent_length, require_samples
 
 __all__ = ["coverage_error", "label_ranking_average_precision_score", "label_ranking_loss"]
 
@@ -117,6 +117,8 @@ def _read_labels(
     """Return which labels are relevant and the scores, (N, K), and the weights, (N,) or None."""
     labels = check_array(y_true, dtype=None, ensure_2d=False, input_name="y_true")
     score = check_array(y_score, ensure_2d=False, input_name="y_score")
+    if score.ndim:
+        require_samples(score, "y_score")
     kind = type_of_target(labels, "y_true")
     if kind not in kinds or labels.ndim != 2:
         raise ValueError(

@@ -22,6 +22,7 @@ from scratchnet.utils.validation import (
     check_consistent_length,
     check_finite,
     column_or_1d,
+    require_samples,
 )
 
 __all__ = ["brier_score_loss", "d2_brier_score", "d2_log_loss_score", "log_loss"]
@@ -255,6 +256,7 @@ def _probabilities(y_proba: ArrayLike) -> NDArray[Any]:
     )
     if proba.ndim not in (1, 2):
         raise ValueError(f"y_proba must be (N,) or (N, K), it has the shape {proba.shape}")
+    require_samples(proba, "y_proba")
     least, largest = proba.min(initial=1), proba.max(initial=0)
     if not (least >= 0 and largest <= 1):  # nor with NaN
         check_finite(proba, "y_proba")

@@ -93,16 +93,16 @@ def roc_auc_score(
     check_consistent_length(y_true=truth, y_score=score)
     weight = read_weight(sample_weight, len(score))
     if kind == "binary":
-        if score.ndim != 1:
-            raise ValueError(
-                f"y_score should be a 1d array, got an array of shape {score.shape} instead: pass "
-                "the scores of the positive class, as in predict_proba(X)[:, 1]"
-            )
         truth = truth.ravel()
         is_number = truth.dtype.kind in "biuf"
         low, high = (truth.min(), truth.max()) if is_number else np.unique(truth)[[0, -1]]
         if low == high:
             return _undefined()
+        if score.ndim != 1:
+            raise ValueError(
+                f"y_score should be a 1d array, got an array of shape {score.shape} instead: pass "
+                "the scores of the positive class, as in predict_proba(X)[:, 1]"
+            )
         return _binary_auc(truth == high, score, weight, max_fpr)
     if kind != "multilabel-indicator":
         raise ValueError(f"{kind} format is not supported")

@@ -27,6 +27,7 @@ __all__ = [
     "check_scalar",
     "column_or_1d",
     "numeric_targets",
+    "require_samples",
     "validate_data",
 ]
 
@@ -129,6 +130,14 @@ def check_finite(array: NDArray[Any], input_name: str, *, allow_nan: bool = Fals
         raise ValueError(
             f"Input {input_name} contains {found}: {where}"
             + (f", and {others} more such entries" if others else "")
+        )
+
+
+def require_samples(array: NDArray[Any], input_name: str) -> None:
+    """Raise a ValueError if `array`, which has a row for each sample, has none."""
+    if not len(array):
+        raise ValueError(
+            f"{input_name} has 0 sample(s) (shape={array.shape}) while a minimum of 1 is required."
         )
 
 
