@@ -190,7 +190,7 @@ class _Moments:
             self.X, self.Y = X - self.x_mean, Y - self.y_mean
         else:
             self.x_mean, self.y_mean = np.zeros(X.shape[1]), np.zeros(Y.shape[1])
-            self.X, self.Y = X.astype(np.float64, copy=False), Y
+            self.X, self.Y = X, Y
 
     def survives_centring(
         self, alpha: float, squares: Array | None = None, total: float | None = None

@@ -21,6 +21,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchnet.utils.indexing import num_samples
+
 __all__ = [
     "RESPONSES",
     "FoldModels",
@@ -190,10 +192,9 @@ def folds_of(cv: Any, X: Any, y: Any = None, groups: Any = None) -> Folds:
 
     A splitter that has `fold_numbers` is asked for one number a sample; the others enumerate.
     """
-    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
     if hasattr(cv, "fold_numbers"):
         return Folds.from_numbers(cv.fold_numbers(X, y, groups), cv.get_n_splits(X, y, groups))
-    return Folds.from_splits(cv.split(X, y, groups), n_samples)
+    return Folds.from_splits(cv.split(X, y, groups), num_samples(X))
 
 
 def has_fit_folds(cls: type) -> bool:

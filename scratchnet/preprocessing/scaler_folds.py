@@ -64,10 +64,13 @@ def training_ranges(X: NDArray[Any], folds: Folds) -> tuple[NDArray[Any], NDArra
     parts = [X[~tested], *(X[folds.test(fold)] for fold in range(len(folds)))]
     least = np.array([part.min(axis=0, initial=np.inf) for part in parts])  # (F + 1, D)
     greatest = np.array([part.max(axis=0, initial=-np.inf) for part in parts])
+    return _least_of_the_others(least), -_least_of_the_others(-greatest)
+
+
+def _least_of_the_others(least: NDArray[Any]) -> NDArray[Any]:
+    """Return the minimum of all parts but one, for each part but the first, (F, D), from (F + 1, D)."""
     before = np.minimum.accumulate(least)[:-1]
     after = np.minimum.accumulate(least[::-1])[::-1]
-    after = np.concatenate([after[2:], np.full((1, X.shape[1]), np.inf)])
-    above = np.maximum.accumulate(greatest)[:-1]
-    below = np.maximum.accumulate(greatest[::-1])[::-1]
-    below = np.concatenate([below[2:], np.full((1, X.shape[1]), -np.inf)])
-    return np.minimum(before, after), np.maximum(above, below)
+    last = np.full_like(least[:1], np.inf)  # after the last part comes nothing
+    others: NDArray[Any] = np.minimum(before, np.concatenate([after[2:], last]))
+    return others

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from scratchnet.cli.arguments import seed
 from scratchnet.cli.error import CommandError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def add_command(commands: Any) -> None:
         help="the folder for index.html (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=_seed, default=0, metavar="N", help="same seed, same figures (default: 0)"
+        "--seed", type=seed, default=0, metavar="N", help="same seed, same figures (default: 0)"
     )
     parser.add_argument("--list", action="store_true", help="list the sections and do nothing else")
     parser.set_defaults(run=run)
@@ -163,12 +164,3 @@ def _new_page(path: Path) -> Iterator[BinaryIO]:
             with suppress(OSError):  # not made, or no longer empty
                 folder.rmdir()
         raise
-
-
-def _seed(text: str) -> int:
-    # 32 bits, because estimators draw from a RandomState as scikit-learn's do
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(
-            f"a seed is a whole number from 0 to 2^32 - 1, got {text!r}"
-        )
-    return int(text)
