@@ -15,6 +15,7 @@ from scratchnet.autograd import (
 )
 from scratchnet.linear_model import Perceptron
 from scratchnet.random import manual_seed
+from scratchnet.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ __all__ = [
     "check_pullback",
     "enable_grad",
     "functional",
+    "get_num_threads",
     "is_grad_enabled",
     "lift",
     "manual_seed",
@@ -31,4 +33,5 @@ __all__ = [
     "no_grad",
     "ops",
     "optim",
+    "set_num_threads",
 ]

@@ -11,6 +11,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from scratchnet import ops
 from scratchnet.autograd import Tensor, lift
 from scratchnet.ops import _array
@@ -19,13 +21,18 @@ from scratchnet.ops.normalization import check_channels
 from scratchnet.ops.shape import flat_shape
 from scratchnet.random import Rng, resolve_rng
 
-__all__ = ["flatten", *ops.__all__]
+__all__ = ["dropout1d", "dropout2d", "flatten", *ops.__all__]
 
 absolute = lift(ops.absolute)
+adaptive_avg_pool1d = lift(ops.adaptive_avg_pool1d)
+adaptive_avg_pool2d = lift(ops.adaptive_avg_pool2d)
+adaptive_max_pool1d = lift(ops.adaptive_max_pool1d)
+adaptive_max_pool2d = lift(ops.adaptive_max_pool2d)
 add = lift(ops.add)
 amax = lift(ops.amax)
 amin = lift(ops.amin)
 astype = lift(ops.astype)
+avg_pool1d = lift(ops.avg_pool1d)
 avg_pool2d = lift(ops.avg_pool2d)
 batch_norm_inference = lift(ops.batch_norm_inference, constant=("running_mean", "running_var"))
 binary_cross_entropy_with_logits = lift(
@@ -34,14 +41,23 @@ binary_cross_entropy_with_logits = lift(
 broadcast_to = lift(ops.broadcast_to)
 clip = lift(ops.clip)
 concatenate = lift(ops.concatenate)
+conv1d = lift(ops.conv1d)
 conv2d = lift(ops.conv2d)
+conv_transpose1d = lift(ops.conv_transpose1d)
+conv_transpose2d = lift(ops.conv_transpose2d)
 cross_entropy = lift(ops.cross_entropy, constant=("weight",))
 divide = lift(ops.divide)
 elu = lift(ops.elu)
 exp = lift(ops.exp)
+fold = lift(ops.fold)
 gelu = lift(ops.gelu)
 getitem = lift(ops.getitem)
+group_norm = lift(ops.group_norm)
+hardsigmoid = lift(ops.hardsigmoid)
+hardswish = lift(ops.hardswish)
+hardtanh = lift(ops.hardtanh)
 huber_loss = lift(ops.huber_loss)
+interpolate = lift(ops.interpolate)
 l1_loss = lift(ops.l1_loss)
 layer_norm = lift(ops.layer_norm)
 leaky_relu = lift(ops.leaky_relu)
@@ -51,6 +67,7 @@ log_softmax = lift(ops.log_softmax)
 logsumexp = lift(ops.logsumexp)
 matmul = lift(ops.matmul)
 max = lift(ops.max)
+max_pool1d = lift(ops.max_pool1d)
 max_pool2d = lift(ops.max_pool2d)
 maximum = lift(ops.maximum)
 mean = lift(ops.mean)
@@ -64,6 +81,7 @@ pad = lift(ops.pad)
 permute = lift(ops.permute)
 pow = lift(ops.pow)
 relu = lift(ops.relu)
+relu6 = lift(ops.relu6)
 reshape = lift(ops.reshape)
 sigmoid = lift(ops.sigmoid)
 silu = lift(ops.silu)
@@ -76,10 +94,12 @@ subtract = lift(ops.subtract)
 sum = lift(ops.sum)
 tanh = lift(ops.tanh)
 transpose = lift(ops.transpose)
+unfold = lift(ops.unfold)
 var = lift(ops.var)
 where = lift(ops.where)
 
 _batch_norm_training = lift(ops.batch_norm)
+_instance_norm = lift(ops.instance_norm)
 _dropout = lift(ops.dropout)
 
 
@@ -100,22 +120,64 @@ def batch_norm(
 
     in training, written into the arrays that were passed, as in torch: `momentum` weights the *new*
     value, and the running variance takes the unbiased one, while y is normalised with the biased one.
-    Without running statistics the batch's are used in either case. An empty batch leaves them as they are.
+    Without running statistics the batch's are used, in training only. An empty batch leaves the
+    running ones as they are.
     """
-    kept_mean, kept_var = _array_of(running_mean), _array_of(running_var)
-    if (kept_mean is None) != (kept_var is None):
-        raise ValueError("batch_norm takes running_mean and running_var both, or neither")
-    if kept_mean is None:
-        return _batch_norm_training(x, weight, bias, eps)[0]
+    kept_mean, kept_var = _running("batch_norm", x, running_mean, running_var)
     if not training:
+        if kept_mean is None:
+            raise ValueError(
+                "batch_norm outside of training takes running_mean and running_var; to use the "
+                "statistics of the batch, pass training=True"
+            )
         return batch_norm_inference(x, kept_mean, kept_var, weight, bias, eps)
-    check_channels("batch_norm", _array_of(x), running_mean=kept_mean, running_var=kept_var)
     y, mean, var = _batch_norm_training(x, weight, bias, eps)
     m = x.shape[0] * prod(x.shape[2:])
-    if m > 1:
+    if kept_mean is not None and m > 1:
         kept_mean += momentum * (_array_of(mean) - kept_mean)
         kept_var += momentum * (_array_of(var) * (m / (m - 1)) - kept_var)
     return y
+
+
+def instance_norm(
+    x: Any,
+    running_mean: Array | Tensor | None = None,
+    running_var: Array | Tensor | None = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Normalise by each sample's own statistics, or by the running ones if not use_input_stats.
+
+        running_mean ← (1 − momentum) · running_mean + momentum · mean_n μ_nc
+        running_var  ← (1 − momentum) · running_var  + momentum · mean_n var_nc · m/(m − 1)
+
+    with use_input_stats, if running statistics are given: the averages over the batch, of the unbiased
+    variance, written into the arrays that were passed. An empty batch leaves them as they are (torch
+    makes them NaN).
+    """
+    kept_mean, kept_var = _running("instance_norm", x, running_mean, running_var)
+    if not use_input_stats:
+        if kept_mean is None:
+            raise ValueError("instance_norm takes running statistics or use_input_stats=True")
+        return batch_norm_inference(x, kept_mean, kept_var, weight, bias, eps)
+    y, mean, var = _instance_norm(x, weight, bias, eps)
+    m = prod(x.shape[2:])
+    if kept_mean is not None and x.shape[0] * m > 0:
+        kept_mean += momentum * (_array_of(mean).mean(axis=0) - kept_mean)
+        kept_var += momentum * (_array_of(var).mean(axis=0) * (m / (m - 1)) - kept_var)
+    return y
+
+
+def _running(name: str, x: Any, mean: Any, var: Any) -> tuple[Any, Any]:
+    """Return the arrays of running statistics, or None and None; raise unless they fit x."""
+    mean, var = _array_of(mean), _array_of(var)
+    if (mean is None) != (var is None):
+        raise ValueError(f"{name} takes running_mean and running_var both, or neither")
+    check_channels(name, _array_of(x), running_mean=mean, running_var=var)
+    return mean, var
 
 
 def _array_of(x: Any) -> Any:
@@ -129,6 +191,32 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, rng: Rng = None) -> A
     """
     _array.require_probability("dropout", p)
     return _dropout(x, p, seed=resolve_rng(rng)) if training and p > 0 else x
+
+
+def dropout1d(x: Any, p: float = 0.5, training: bool = True, rng: Rng = None) -> Any:
+    """`dropout` of whole channels, each with probability p. x: (N, C, L), or (C, L) for one sample."""
+    if x.ndim not in (2, 3):
+        raise ValueError(f"dropout1d takes x of shape (N, C, L) or (C, L), got {x.shape}")
+    return _dropout_over((*x.shape[:-1], 1), x, p, training, rng)
+
+
+def dropout2d(x: Any, p: float = 0.5, training: bool = True, rng: Rng = None) -> Any:
+    """`dropout` of whole channels, each with probability p. x: (N, C, H, W).
+
+    Neighbouring pixels tell nearly the same, so leaving out single ones leaves out little. Three
+    axes raise: torch takes them for (N, C, L), and warns that it will take them for (C, H, W).
+    """
+    if x.ndim != 4:
+        raise ValueError(f"dropout2d takes x of shape (N, C, H, W), got {x.shape}")
+    return _dropout_over((*x.shape[:2], 1, 1), x, p, training, rng)
+
+
+def _dropout_over(shape: tuple[int, ...], x: Any, p: float, training: bool, rng: Rng) -> Any:
+    """Return dropout by a mask of this shape, spread over x."""
+    _array.require_probability("dropout", p)
+    if not training or p == 0:
+        return x
+    return _dropout(x, p, mask=resolve_rng(rng).random(shape, np.float32) >= p)
 
 
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:

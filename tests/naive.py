@@ -166,6 +166,59 @@ def conv2d_gradients(x, weight, dy, stride, sides, dilation, groups):
     return dx, dweight, dbias
 
 
+def conv_transpose2d_terms(x_shape, weight_shape, out, stride, padding, dilation, groups):
+    """Yield the indices (of y, of weight, of x) of every product in the transposed convolution's equation.
+
+    x[n,c,p,q] is laid through weight[c,f,i,j] on y[n, f + its group's first channel, p·s + i·d − pad,
+    q·s + j·d − pad]; what falls outside y, whose size is `out`, is lost.
+    """
+    depth, per_group, kh, kw = weight_shape
+    for n, c, p, q in np.ndindex(x_shape):
+        first = c // (depth // groups) * per_group
+        for f, i, j in np.ndindex(per_group, kh, kw):
+            h = p * stride[0] + i * dilation[0] - padding[0]
+            w = q * stride[1] + j * dilation[1] - padding[1]
+            if 0 <= h < out[0] and 0 <= w < out[1]:
+                yield (n, first + f, h, w), (c, f, i, j), (n, c, p, q)
+
+
+def conv_transpose2d(x, weight, bias, out, stride, padding, dilation, groups):
+    """y[n,f,h,w] = b[f] + Σ_cij W[c,f,i,j] · x[n,c,p,q] over p·s + i·d − pad = h, and w likewise."""
+    y = np.zeros((len(x), groups * weight.shape[1], *out))
+    for n, f, h, w in np.ndindex(y.shape):
+        y[n, f, h, w] = 0.0 if bias is None else bias[f]
+    terms = conv_transpose2d_terms(x.shape, weight.shape, out, stride, padding, dilation, groups)
+    for at_y, at_w, at_x in terms:
+        y[at_y] += weight[at_w] * x[at_x]
+    return y
+
+
+def conv_transpose2d_gradients(x, weight, dy, stride, padding, dilation, groups):
+    """dx = Σ W dy over the places where x was laid, dW = Σ x dy likewise, db[f] = Σ_nhw dy[n,f,h,w]."""
+    dx, dweight, dbias = np.zeros(x.shape), np.zeros(weight.shape), np.zeros(dy.shape[1])
+    out = dy.shape[2:]
+    terms = conv_transpose2d_terms(x.shape, weight.shape, out, stride, padding, dilation, groups)
+    for at_y, at_w, at_x in terms:
+        dx[at_x] += weight[at_w] * dy[at_y]
+        dweight[at_w] += x[at_x] * dy[at_y]
+    for n, f, h, w in np.ndindex(dy.shape):
+        dbias[f] += dy[n, f, h, w]
+    return dx, dweight, dbias
+
+
+def unfold(x, kernel, stride, padding, dilation):
+    """y[n, (c, i, j), (p, q)] = x[n, c, p·s + i·d − pad, q·s + j·d − pad], 0 on the padding."""
+    _, depth, height, width = x.shape
+    windows = list(pool_windows(x.shape, kernel, stride, padding, dilation, False))
+    y = np.zeros((len(x), depth * kernel[0] * kernel[1], len(windows)))
+    for n, c in np.ndindex(*x.shape[:2]):
+        for column, (_, _, window) in enumerate(windows):
+            for tap, (h, w) in enumerate(window):
+                if 0 <= h < height and 0 <= w < width:
+                    y[n, c * kernel[0] * kernel[1] + tap, column] = x[n, c, h, w]
+    return y
+
+
 def pool_windows(x_shape, kernel, stride, padding, dilation, ceil_mode):
     """Yield (p, q, the positions on the padded image that this window takes in, row by row)."""
     out = [

@@ -44,6 +44,28 @@ def call(*arguments, **options):
 # Points lie where the operation is smooth. `n or 1` stands where an empty input is an error.
 EXAMPLES = {
     "absolute": [lambda f, n: call(f(n, 3))],
+    "adaptive_avg_pool1d": [
+        lambda f, n: call(f(n, 2, 5), 3),
+        lambda f, n: call(f(n, 2, 4), 6),
+        lambda f, n: call(f(n, 2, 5), 1),
+    ],
+    "adaptive_avg_pool2d": [
+        lambda f, n: call(f(n, 2, 5, 6), (3, 4)),
+        lambda f, n: call(f(n, 2, 4, 3), (2, None)),
+        lambda f, n: call(f(n, 2, 3, 2), 5),
+        lambda f, n: call(f(n, 2, 3, 4), 1),
+    ],
+    "adaptive_max_pool1d": [
+        lambda f, n: call(f(n, 2, 5), 3),
+        lambda f, n: call(f(n, 2, 4), 6, return_indices=True),
+        lambda f, n: call(f(n, 2, 5), 1),
+    ],
+    "adaptive_max_pool2d": [
+        lambda f, n: call(f(n, 2, 5, 6), (3, 4)),
+        lambda f, n: call(f(n, 2, 4, 3), (2, None), True),
+        lambda f, n: call(f(n, 2, 3, 2), 5),
+        lambda f, n: call(f(n, 2, 3, 4), 1, return_indices=True),
+    ],
     "add": [
         lambda f, n: call(f(n, 3), f(n, 3)),
         lambda f, n: call(f(n, 1, 3), f(2, 1)),
@@ -62,6 +84,10 @@ EXAMPLES = {
         lambda f, n: call(f(n or 1, 3)),
     ],
     "astype": [lambda f, n: call(f(n, 3), f.dtype)],
+    "avg_pool1d": [
+        lambda f, n: call(f(n, 2, 5), 2),
+        lambda f, n: call(f(n, 2, 6), 3, 2, 1, True, False),
+    ],
     "avg_pool2d": [
         lambda f, n: call(f(n, 2, 5, 4), 2),
         lambda f, n: call(f(n, 2, 5, 6), (3, 2), (2, 1), (1, 0), True, False),
@@ -99,11 +125,26 @@ EXAMPLES = {
         lambda f, n: call((f(n, 3), f.labels(5, n, 2), f(n, 1)), dim=-1),
         lambda f, n: call([f(n, 3), f(n, 3)]),
     ],
+    "conv1d": [
+        lambda f, n: call(f(n, 2, 6), f(3, 2, 3), f(3)),
+        lambda f, n: call(f(n, 2, 6), f(4, 1, 2), None, 2, [(2, 1)], 2, 2),
+        lambda f, n: call(f(n, 2, 5), f(2, 2, 4), padding="same"),
+    ],
     "conv2d": [
         lambda f, n: call(f(n, 2, 5, 4), f(3, 2, 2, 3), f(3)),
         lambda f, n: call(f(n, 2, 5, 4), f(4, 1, 3, 2), None, (2, 1), ((1, 0), (2, 1)), 2, 2),
         lambda f, n: call(f(n, 2, 4, 5), f(2, 2, 2, 2), padding="same"),
         lambda f, n: call(f(n, 2, 3, 3), f(3, 2, 1, 1), f(3)),
+        lambda f, n: call(f(n, 3, 4, 5), f(6, 1, 3, 2), f(6), (2, 1), 1, (1, 2), 3),
+    ],
+    "conv_transpose1d": [
+        lambda f, n: call(f(n, 2, 4), f(2, 3, 3), f(3)),
+        lambda f, n: call(f(n, 2, 4), f(2, 2, 2), None, 2, 1, 1, 2, 3),
+    ],
+    "conv_transpose2d": [
+        lambda f, n: call(f(n, 2, 3, 4), f(2, 3, 2, 3), f(3)),
+        lambda f, n: call(f(n, 2, 3, 2), f(2, 1, 3, 2), f(2), (2, 1), (1, 0), (1, 1), 2, (1, 2)),
+        lambda f, n: call(f(n, 2, 3, 3), f(2, 3, 1, 1), None),
     ],
     "cross_entropy": [
         lambda f, n: call(f(n, 4), f.labels(4, n), reduction="none"),
@@ -120,9 +161,14 @@ EXAMPLES = {
         lambda f, n: call(f(n, 3), 0.4, seed=1),
         lambda f, n: call(f(n, 3), 0.4, mask=f.bools(n, 3)),
         lambda f, n: call(f(n, 3), 1.0, seed=1),
+        lambda f, n: call(f(n, 3, 2), 0.4, mask=f.bools(n, 3, 1)),
     ],
     "elu": [lambda f, n: call(f(n, 3)), lambda f, n: call(f(n, 3), 0.7)],
     "exp": [lambda f, n: call(f(n, 3))],
+    "fold": [
+        lambda f, n: call(f(n, 8, 6), (3, 4), 2),
+        lambda f, n: call(f(n, 12, 6), (4, 5), (3, 2), (1, 2), (1, 0), (2, 1)),
+    ],
     "gelu": [lambda f, n: call(f(n, 3)), lambda f, n: call(f(n, 3), "tanh")],
     "getitem": [
         lambda f, n: call(f(n, 3), (slice(None), 1)),
@@ -130,10 +176,32 @@ EXAMPLES = {
         lambda f, n: call(f(n, 3), (slice(None), f.bools(3))),
         lambda f, n: call(f(n, 3), (slice(None, None, -1), None)),
     ],
+    "group_norm": [
+        lambda f, n: call(f(n, 4, 3), 2, f(4), f(4)),
+        lambda f, n: call(f(n, 4, 3, 2), 4, weight=f(4)),
+        lambda f, n: call(f(n, 4), 1, bias=f(4), eps=0.1),
+        lambda f, n: call(f(n, 4, 3), 2),
+    ],
+    "hardsigmoid": [lambda f, n: call(f(n, 3)), lambda f, n: call(f(n, 3) * 4.0)],
+    "hardswish": [lambda f, n: call(f(n, 3)), lambda f, n: call(f(n, 3) * 4.0)],
+    "hardtanh": [lambda f, n: call(f(n, 3)), lambda f, n: call(f(n, 3), -0.5, 0.75)],
     "huber_loss": [
         lambda f, n: call(f(n, 3), f(n, 3), "none"),
         lambda f, n: call(f(n, 3), f(n, 3), "sum", 0.5),
         lambda f, n: call(f(n or 1, 3), f(n or 1, 3)),
+    ],
+    "instance_norm": [
+        lambda f, n: call(f(n, 2, 3), f(2), f(2)),
+        lambda f, n: call(f(n, 2, 3, 2), weight=f(2)),
+        lambda f, n: call(f(n, 2, 3), bias=f(2), eps=0.1),
+        lambda f, n: call(f(n, 2, 3)),
+    ],
+    "interpolate": [
+        lambda f, n: call(f(n, 2, 3, 4), (5, 6)),
+        lambda f, n: call(f(n, 2, 5), scale_factor=0.6, mode="nearest-exact"),
+        lambda f, n: call(f(n, 2, 5), 3, mode="area"),
+        lambda f, n: call(f(n, 2, 4), scale_factor=1.6, mode="linear"),
+        lambda f, n: call(f(n, 2, 3, 5), (5, 3), None, "bilinear", True),
     ],
     "l1_loss": [
         lambda f, n: call(f(n, 3), f(n, 3), "none"),
@@ -169,6 +237,11 @@ EXAMPLES = {
         lambda f, n: call(f(n), f(n)),
     ],
     "max": [lambda f, n: call(f(n or 1, 3)), lambda f, n: call(f(n, 3), 1, True)],
+    "max_pool1d": [
+        lambda f, n: call(f(n, 2, 5), 2),
+        lambda f, n: call(f(n, 2, 6), 3, 2, 1, 2, True),
+        lambda f, n: call(f(n, 1, 4), 3, 1, 1, return_indices=True),
+    ],
     "max_pool2d": [
         lambda f, n: call(f(n, 2, 5, 4), 2),
         lambda f, n: call(f(n, 2, 6, 5), (3, 2), (2, 1), (1, 0), (1, 2), True),
@@ -221,6 +294,7 @@ EXAMPLES = {
         lambda f, n: call(2.0, f(n, 3)),
     ],
     "relu": [lambda f, n: call(f(n, 3))],
+    "relu6": [lambda f, n: call(f(n, 3)), lambda f, n: call(f(n, 3) * 6.0)],
     "reshape": [lambda f, n: call(f(n, 3, 2), (n, 6)), lambda f, n: call(f(n, 3), (3 * n,))],
     "sigmoid": [lambda f, n: call(f(n, 3))],
     "silu": [lambda f, n: call(f(n, 3))],
@@ -247,6 +321,11 @@ EXAMPLES = {
     ],
     "tanh": [lambda f, n: call(f(n, 3))],
     "transpose": [lambda f, n: call(f(n, 3, 2), 0, -1)],
+    "unfold": [
+        lambda f, n: call(f(n, 2, 3, 4), 2),
+        lambda f, n: call(f(n, 2, 4, 5), (3, 2), (1, 2), (1, 0), (2, 1)),
+        lambda f, n: call(f(n, 2, 3, 4), 1),
+    ],
     "var": [
         lambda f, n: call(f(n, 3), dim=1),
         lambda f, n: call(f(n, 3, 2), dim=(1, -1), correction=0, keepdim=True),
@@ -269,16 +348,25 @@ CONSTANT = {
 
 # Operations whose derivative needs the values of no floating input: at most those of the output.
 FREES_ITS_INPUTS = {
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
     "add",
     "astype",
+    "avg_pool1d",
     "avg_pool2d",
     "broadcast_to",
     "concatenate",
     "cross_entropy",
     "dropout",
     "exp",
+    "fold",
     "getitem",
+    "hardsigmoid",
+    "hardtanh",
     "huber_loss",
+    "interpolate",
     "l1_loss",
     "leaky_relu",
     "log_softmax",
@@ -289,6 +377,7 @@ FREES_ITS_INPUTS = {
     "pad",
     "permute",
     "relu",
+    "relu6",
     "reshape",
     "sigmoid",
     "softmax",
@@ -299,5 +388,6 @@ FREES_ITS_INPUTS = {
     "sum",
     "tanh",
     "transpose",
+    "unfold",
     "where",
 }

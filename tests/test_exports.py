@@ -123,16 +123,17 @@ def test_the_helpers_are_there():
 def test_functional_has_every_operation(name):
     assert hasattr(functional, name), f"functional lacks {name}: {name} = lift(ops.{name})"
     function = getattr(functional, name)
-    if name in ("batch_norm", "dropout"):  # these take torch's arguments and keep or draw state
+    # These take torch's arguments and keep or draw state.
+    if name in ("batch_norm", "dropout", "instance_norm"):
         assert function.__module__ == "scratchnet.functional"
-        assert "training" in inspect.signature(function).parameters
+        assert {"training", "use_input_stats"} & set(inspect.signature(function).parameters)
     else:
         assert function.__wrapped__ is getattr(ops, name)
         assert inspect.signature(function) == inspect.signature(getattr(ops, name))
 
 
 def test_functional_lists_the_operations_and_what_is_made_of_them():
-    assert set(functional.__all__) == {*ops.__all__, "flatten"}
+    assert set(functional.__all__) == {*ops.__all__, "dropout1d", "dropout2d", "flatten"}
 
 
 # --- layers, optimisers, estimators

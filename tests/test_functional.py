@@ -1,4 +1,4 @@
-"""functional: every operation lifted, and the two functions with state: batch_norm and dropout."""
+"""functional: every operation lifted, and those with state: batch_norm, instance_norm, dropout."""
 
 import inspect
 
@@ -16,10 +16,15 @@ POSITIVE, LABELS = np.abs(X) + 0.5, np.array([0, 2, 1, 1])
 # Of every function one call: the arrays that get a gradient, and what else it takes.
 CALLS = {
     "absolute": ([X], {}),
+    "adaptive_avg_pool1d": ([IMAGES[0]], {"output_size": 3}),
+    "adaptive_avg_pool2d": ([IMAGES], {"output_size": (3, None)}),
+    "adaptive_max_pool1d": ([IMAGES[0]], {"output_size": 3, "return_indices": True}),
+    "adaptive_max_pool2d": ([IMAGES], {"output_size": 3}),
     "add": ([X, Y], {}),
     "amax": ([X], {"dim": 1}),
     "amin": ([X], {"dim": (0, 1)}),
     "astype": ([X], {"dtype": np.float32}),
+    "avg_pool1d": ([IMAGES[0]], {"kernel_size": 2}),
     "avg_pool2d": ([IMAGES], {"kernel_size": 2}),
     "batch_norm": ([X], {"running_mean": None, "running_var": None, "training": True}),
     "batch_norm_inference": ([X], {"running_mean": np.zeros(3), "running_var": np.ones(3)}),
@@ -27,16 +32,28 @@ CALLS = {
     "broadcast_to": ([X], {"shape": (2, 4, 3)}),
     "clip": ([X], {"min": -0.5, "max": 0.5}),
     "concatenate": ([[X, Y]], {"dim": 1}),
+    "conv1d": ([IMAGES[0], normal((3, 4, 2)), normal(3)], {"padding": "same"}),
     "conv2d": ([IMAGES, normal((3, 2, 2, 2)), normal(3)], {"padding": "same"}),
+    "conv_transpose1d": ([IMAGES[0], normal((4, 3, 2)), normal(3)], {"stride": 2}),
+    "conv_transpose2d": ([IMAGES, normal((2, 3, 2, 2)), normal(3)], {"output_padding": 0}),
     "cross_entropy": ([X], {"target": LABELS, "weight": np.ones(3)}),
     "divide": ([X, POSITIVE], {}),
     "dropout": ([X], {"rng": 0}),
+    "dropout1d": ([X], {"rng": 0}),
+    "dropout2d": ([IMAGES], {"rng": 0}),
     "elu": ([X], {}),
     "exp": ([X], {}),
     "flatten": ([IMAGES], {"start_dim": 1}),
+    "fold": ([normal((2, 8, 9))], {"output_size": 4, "kernel_size": 2}),
     "gelu": ([X], {"approximate": "tanh"}),
     "getitem": ([X], {"index": (slice(None), 1)}),
+    "group_norm": ([IMAGES], {"num_groups": 2, "weight": np.ones(2)}),
+    "hardsigmoid": ([X], {}),
+    "hardswish": ([X], {}),
+    "hardtanh": ([X], {"min_val": -0.5}),
     "huber_loss": ([X, Y], {"delta": 0.5}),
+    "instance_norm": ([IMAGES], {"bias": np.ones(2)}),
+    "interpolate": ([IMAGES], {"size": 3, "mode": "bilinear"}),
     "l1_loss": ([X, Y], {"reduction": "sum"}),
     "layer_norm": ([X], {"normalized_shape": 3, "weight": np.ones(3)}),
     "leaky_relu": ([X], {"negative_slope": 0.1}),
@@ -46,6 +63,7 @@ CALLS = {
     "logsumexp": ([X], {"dim": 0, "keepdim": True}),
     "matmul": ([X, normal((3, 2))], {}),
     "max": ([X], {"dim": 1}),
+    "max_pool1d": ([IMAGES[0]], {"kernel_size": 3, "return_indices": True}),
     "max_pool2d": ([IMAGES], {"kernel_size": 3, "stride": 1, "padding": 1}),
     "maximum": ([X, Y], {}),
     "mean": ([X], {"dim": 0}),
@@ -59,6 +77,7 @@ CALLS = {
     "permute": ([X], {"dims": (1, 0)}),
     "pow": ([POSITIVE, Y], {}),
     "relu": ([X], {}),
+    "relu6": ([X], {}),
     "reshape": ([X], {"shape": (2, -1)}),
     "sigmoid": ([X], {}),
     "silu": ([X], {}),
@@ -71,6 +90,7 @@ CALLS = {
     "sum": ([X], {}),
     "tanh": ([X], {}),
     "transpose": ([X], {"dim0": 0, "dim1": 1}),
+    "unfold": ([IMAGES], {"kernel_size": 2}),
     "var": ([X], {"correction": 0}),
     "where": ([X > 0, X, Y], {}),
 }
@@ -89,7 +109,7 @@ def tensors(a):
 
 def test_every_operation_is_here_under_its_own_name():
     for name in ops.__all__:
-        if name not in ("batch_norm", "dropout"):  # which have their state here
+        if name not in ("batch_norm", "dropout", "instance_norm"):  # which have their state here
             assert getattr(functional, name).__wrapped__ is getattr(ops, name)
 
 
@@ -139,7 +159,10 @@ def test_options_that_are_numpy_numbers_leave_float32_as_it_is():
     calls = {
         "batch_norm": lambda: ops.batch_norm(x, eps=half),
         "batch_norm_inference": lambda: ops.batch_norm_inference(x, x[0], x[1] ** 2, eps=half),
+        "group_norm": lambda: ops.group_norm(x, 1, eps=half),
+        "instance_norm": lambda: ops.instance_norm(x[None], eps=half),
         "layer_norm": lambda: ops.layer_norm(x, 3, eps=half),
+        "hardtanh": lambda: ops.hardtanh(x, -half, half),
         "dropout": lambda: ops.dropout(x, half, seed=0),
         "huber_loss": lambda: ops.huber_loss(x, x[::-1], "none", half),
         "cross_entropy": lambda: ops.cross_entropy(x, LABELS, label_smoothing=half),
@@ -261,10 +284,11 @@ def test_statistics_that_change_after_the_forward_pass_do_not_change_its_gradien
         np.testing.assert_array_equal(a, b)
 
 
-def test_without_running_statistics_those_of_the_batch_are_used():
+def test_without_running_statistics_those_of_the_batch_are_used_in_training_only():
     expected, _ = ops.batch_norm(X)
-    for training in (True, False):
-        np.testing.assert_array_equal(F.batch_norm(X, None, None, training=training), expected[0])
+    np.testing.assert_array_equal(F.batch_norm(X, None, None, training=True), expected[0])
+    with pytest.raises(ValueError, match=r"takes running_mean and running_var; .* training=True"):
+        F.batch_norm(X, None, None)
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (0, 3, 2, 2)])

@@ -131,6 +131,18 @@ def test_the_generator_of_random_numbers_depends_on_nothing_and_may_be_used_by_a
     assert {root for root, _ in foreign_imports(PACKAGE / "random.py")} == {"numpy"}
 
 
+def test_kernels_need_the_helpers_of_operations_and_threads_alone():
+    assert reachable("threads") == set()
+    assert reachable("kernels") == {"ops", "threads"}
+
+
+def test_files_and_images_from_outside_are_read_without_a_network():
+    networks = set().union(*LEVELS[1:])
+    for component in ("serialization", "transforms", "data"):
+        found = reachable(component) & networks
+        assert not found, f"{component} reaches {sorted(found)}"
+
+
 def test_no_estimator_can_reach_a_network():
     networks = set().union(*LEVELS[2:])
     for component in sorted(COMPONENTS - {"cli", "__main__"}):

@@ -1,21 +1,27 @@
-"""Activations and dropout as layers: `functional` with its settings kept. x: any shape → y like x."""
+"""Activations as layers: `functional` with its settings kept. x: any shape → y like x.
+
+With inplace=True, where a layer takes it, the Tensor that was passed is the result afterwards:
+`_in_place.py` says what that means here.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from scratchnet import functional
+from scratchnet.nn._in_place import InPlace
 from scratchnet.nn.module import Module
-from scratchnet.ops._array import require_probability
-from scratchnet.random import Rng, resolve_rng
 
 __all__ = [
     "ELU",
     "GELU",
-    "Dropout",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "LeakyReLU",
     "LogSoftmax",
     "ReLU",
+    "ReLU6",
     "SiLU",
     "Sigmoid",
     "Softmax",
@@ -24,11 +30,48 @@ __all__ = [
 ]
 
 
-class ReLU(Module):
+class ReLU(InPlace):
     """max(x, 0)"""
 
-    def forward(self, x: Any) -> Any:
+    def function(self, x: Any) -> Any:
         return functional.relu(x)
+
+
+class ReLU6(InPlace):
+    """min(max(x, 0), 6)"""
+
+    def function(self, x: Any) -> Any:
+        return functional.relu6(x)
+
+
+class Hardtanh(InPlace):
+    """min(max(x, min_val), max_val)"""
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        if max_val <= min_val:
+            raise ValueError(f"Hardtanh: max_val {max_val} must be greater than min_val {min_val}")
+        super().__init__(inplace)
+        self.min_val, self.max_val = min_val, max_val
+
+    def function(self, x: Any) -> Any:
+        return functional.hardtanh(x, self.min_val, self.max_val)
+
+    def extra_repr(self) -> str:
+        return _joined(f"min_val={self.min_val}, max_val={self.max_val}", super().extra_repr())
+
+
+class Hardsigmoid(InPlace):
+    """min(max(x + 3, 0), 6) / 6"""
+
+    def function(self, x: Any) -> Any:
+        return functional.hardsigmoid(x)
+
+
+class Hardswish(InPlace):
+    """x · min(max(x + 3, 0), 6) / 6"""
+
+    def function(self, x: Any) -> Any:
+        return functional.hardswish(x)
 
 
 class Tanh(Module):
@@ -45,37 +88,39 @@ class Sigmoid(Module):
         return functional.sigmoid(x)
 
 
-class SiLU(Module):
+class SiLU(InPlace):
     """x / (1 + e⁻ˣ)"""
 
-    def forward(self, x: Any) -> Any:
+    def function(self, x: Any) -> Any:
         return functional.silu(x)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(InPlace):
     """x where x > 0, else negative_slope · x"""
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        super().__init__(inplace)
         self.negative_slope = negative_slope
 
-    def forward(self, x: Any) -> Any:
+    def function(self, x: Any) -> Any:
         return functional.leaky_relu(x, self.negative_slope)
 
     def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}"
+        return _joined(f"negative_slope={self.negative_slope}", super().extra_repr())
 
 
-class ELU(Module):
+class ELU(InPlace):
     """x where x > 0, else alpha · (eˣ − 1)"""
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__(inplace)
         self.alpha = alpha
 
-    def forward(self, x: Any) -> Any:
+    def function(self, x: Any) -> Any:
         return functional.elu(x, self.alpha)
 
     def extra_repr(self) -> str:
-        return f"alpha={self.alpha}"
+        return _joined(f"alpha={self.alpha}", super().extra_repr())
 
 
 class GELU(Module):
@@ -130,22 +175,5 @@ class LogSoftmax(Module):
         return f"dim={self.dim}"
 
 
-class Dropout(Module):
-    """In training, set entries to 0 with probability p and scale the others by 1/(1 − p).
-
-    In eval mode x is returned as it is.
-
-    rng: a seed, which starts one generator for the life of the layer, or a generator; without it, the
-    generator that `scratchnet.manual_seed` seeds.
-    """
-
-    def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
-        require_probability("Dropout", p)
-        self.p = p
-        self.rng = None if rng is None else resolve_rng(rng)
-
-    def forward(self, x: Any) -> Any:
-        return functional.dropout(x, self.p, self.training, self.rng)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
+def _joined(*parts: str) -> str:
+    return ", ".join(filter(None, parts))

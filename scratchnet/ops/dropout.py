@@ -24,7 +24,8 @@ def dropout(
     The scaling keeps the expected value, so at inference nothing has to be done. With p = 1
     everything is 0; with p = 0 nothing changes. Drawn from `seed`, or given as `mask` (True = keep):
     one of the two is needed, nothing is drawn from hidden state. An int gives the same mask every
-    time, a Generator goes on to the next.
+    time, a Generator goes on to the next. A mask may have axes of length 1, along which all is kept or
+    left out together: (N, C, 1, 1) takes whole channels.
     Source: Srivastava et al. 2014, section 10 (inverted form).
     """
     x = as_float(x)
@@ -35,7 +36,10 @@ def dropout(
         keep = np.random.default_rng(seed).random(x.shape, np.float32) >= p
     else:
         keep = np.asarray(mask)
-        if keep.dtype != bool or keep.shape != x.shape:
+        fits = keep.ndim == x.ndim and all(
+            k in (1, n) for k, n in zip(keep.shape, x.shape, strict=True)
+        )
+        if keep.dtype != bool or not fits:
             raise ValueError(
                 f"dropout takes a bool mask like x {x.shape}, got {keep.dtype} {keep.shape}"
             )

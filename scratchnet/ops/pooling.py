@@ -1,19 +1,28 @@
 """Pooling: each channel's windows are reduced to one number, their maximum or their mean.
 
-Letters: N batch, C channels, H W image, kh kw kernel, OH OW output; (p, q) an output, (i, j) an entry
-of its window, s stride, d dilation, pad the padding before.
+A window's maximum is the largest of its columns' maxima, and its sum that of their sums. So both are
+taken along one axis after the other: of a 3×3 window 3 + 3 entries are looked at instead of 9. The
+gradient of a maximum goes to the first of equal entries, row by row, which is sought among all of them.
+
+Letters: N batch, C channels, H W image, L line, kh kw kernel, OH OW output; (p, q) an output, (i, j) an
+entry of its window, s stride, d dilation, pad the padding before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from scratchnet.ops._array import Array, Pullback, as_float, masked
-from scratchnet.ops._window import Pair, Window, pair, require_images
+from scratchnet.ops._lines import as_rows, of_lines, single
+from scratchnet.ops._pooling_window import out_sizes, pooling_window
+from scratchnet.ops._window import Pair, Window, require_images
 
-__all__ = ["avg_pool2d", "max_pool2d"]
+__all__ = ["avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d"]
+
+BLOCK_BYTES = 1 << 20  # planes of x taken at a time: about the second-level cache of one core
 
 
 def max_pool2d(
@@ -43,44 +52,72 @@ def max_pool2d(
     array([[[[3., 2.]]]])
     """
     require_images("max_pool2d", x)
-    window = _window_of(x, kernel_size, stride, padding, dilation, ceil_mode)
-    y = np.full(x.shape[:2] + window.out, _lowest(x.dtype), x.dtype)
-    for _, at_out, at_in in window.taps():
-        np.maximum(y[at_out], x[at_in], out=y[at_out])
+    window = pooling_window(x, kernel_size, stride, padding, dilation, ceil_mode)
+    y = _reduce_windows(np.maximum, x, window, _lowest(x.dtype))
 
     def pullback(dy: Any) -> tuple[Array]:
         dy = dy[0] if return_indices else dy
         dx = np.zeros(x.shape, y.dtype)
-        if dy is not None:
-            waiting = np.ones(y.shape, bool)  # windows whose maximum has not been met yet
-            for _, at_out, at_in in window.taps():
-                hit = _is_maximum(x[at_in], y[at_out]) & waiting[at_out]
-                waiting[at_out] ^= hit
-                dx[at_in] += masked(dy[at_out], hit)
+        for planes in _blocks(x) if dy is not None else ():
+            dx_planes, dy_planes = dx[planes], dy[planes]
+            for at_out, at_in, is_first in _first_maxima(x[planes], y[planes], window):
+                dx_planes[at_in] += masked(dy_planes[at_out], is_first)
         return (dx,)
 
     return ((y, _positions(x, y, window)) if return_indices else y), pullback
 
 
+def max_pool1d(
+    x: Array,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Any, Pullback]:
+    """Largest entry of each window of a line: `max_pool2d` of an image of one row, which says the rest.
+
+        y[n,c,q] = max_j x[n, c, q·s + j·d − pad]
+        ∂L/∂x[n,c,w] = Σ dy[n,c,q] over the windows whose first maximum stands at w
+
+    x: (N, C, L) → y: (N, C, OL); with return_indices also the maximum's position w, int64, (N, C, OL).
+
+    >>> max_pool1d(np.array([[[1.0, 3.0, 2.0, 0.0]]]), 2)[0]
+    array([[[3., 2.]]])
+    """
+    rows, options = _of_one_row("max_pool1d", x, kernel_size, stride, padding, dilation, ceil_mode)
+    return of_lines(*max_pool2d(rows, *options, ceil_mode, return_indices))
+
+
 def _lowest(dtype: np.dtype[Any]) -> Any:
     """Return what no entry is below: the padding under a maximum."""
     if dtype.kind not in "fiu":
-        raise TypeError(f"max_pool2d takes real numbers, got dtype {dtype}")
+        raise TypeError(f"a maximum is of real numbers, got dtype {dtype}")
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
-def _is_maximum(x: Array, y: Array) -> Array:
-    """Return where x is the maximum y of a window that holds it. NaN, unequal to itself, always is."""
-    return (x == y) | (x != x)
+def _first_maxima(
+    x: Array, y: Array, window: Window
+) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...], Array]]:
+    """Yield for each tap (at_out, at_in, is_first): where x[at_in] is the first maximum of y[at_out]."""
+    has_nan = bool(np.isnan(y).any()) if y.dtype.kind == "f" else False
+    waiting = np.ones(y.shape, bool)  # windows whose maximum has not been met yet
+    for _, at_out, at_in in window.taps():
+        is_first = x[at_in] == y[at_out]
+        if has_nan:  # NaN, unequal to itself, is the maximum of every window that holds it
+            is_first |= x[at_in] != x[at_in]
+        is_first &= waiting[at_out]
+        waiting[at_out] ^= is_first
+        yield at_out, at_in, is_first
 
 
 def _positions(x: Array, y: Array, window: Window) -> Array:
-    """Return where in its (H, W) plane each window's first maximum stands, as h·W + w."""
+    """Return where in its (H, W) plane each window's first maximum stands, as h·W + w; −1 if nowhere."""
     plane = np.arange(x.shape[2] * x.shape[3]).reshape(x.shape[2:])
     positions = np.full(y.shape, -1)
-    for _, at_out, at_in in window.taps():
-        hit = _is_maximum(x[at_in], y[at_out]) & (positions[at_out] < 0)
-        np.copyto(positions[at_out], plane[at_in], where=hit)
+    for at_out, at_in, is_first in _first_maxima(x, y, window):
+        np.copyto(positions[at_out], plane[at_in], where=is_first)
     return positions
 
 
@@ -109,25 +146,45 @@ def avg_pool2d(
     """
     x = as_float(x)
     require_images("avg_pool2d", x)
-    window = _window_of(x, kernel_size, stride, padding, 1, ceil_mode)
+    window = pooling_window(x, kernel_size, stride, padding, 1, ceil_mode)
     if divisor_override == 0:
         raise ValueError("divisor_override must not be 0")
     m: Any = float(divisor_override) if divisor_override else _counts(window, count_include_pad)
     m = np.asarray(m, x.dtype)  # (OH, OW) or ()
-    y = np.zeros(x.shape[:2] + window.out, x.dtype)
-    for _, at_out, at_in in window.taps():
-        y[at_out] += x[at_in]
+    y = _reduce_windows(np.add, x, window, 0)
     y /= m
-    shape = x.shape
 
     def pullback(dy: Array) -> tuple[Array]:
-        share = dy / m
-        dx = np.zeros(shape, share.dtype)
-        for _, at_out, at_in in window.taps():
-            dx[at_in] += share[at_out]
+        dx = dy / m
+        for part in reversed(_by_axis(window)):  # the sums, transposed, in reverse
+            share, dx = dx, np.zeros(dx.shape[:2] + part.image, dx.dtype)
+            for _, at_out, at_in in part.taps():
+                dx[at_in] += share[at_out]
         return (dx,)
 
     return y, pullback
+
+
+def avg_pool1d(
+    x: Array,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> tuple[Array, Pullback]:
+    """Mean of each window of a line: `avg_pool2d` of an image of one row, which says the rest.
+
+        y[n,c,q] = (1/m[q]) Σ_j x[n, c, q·s + j − pad]
+        ∂L/∂x[n,c,w] = Σ dy[n,c,q] / m[q] over the windows that hold w
+
+    x: (N, C, L) → y: (N, C, OL).
+
+    >>> avg_pool1d(np.array([[[1.0, 3.0, 2.0, 0.0]]]), 2)[0]
+    array([[[2., 1.]]])
+    """
+    rows, options = _of_one_row("avg_pool1d", x, kernel_size, stride, padding, 1, ceil_mode)
+    return of_lines(*avg_pool2d(rows, *options[:3], ceil_mode, count_include_pad))
 
 
 def _counts(window: Window, count_include_pad: bool) -> Array:
@@ -142,25 +199,64 @@ def _counts(window: Window, count_include_pad: bool) -> Array:
     return np.multiply.outer(*per_axis)
 
 
-def _window_of(
-    x: Array, kernel_size: Pair, stride: Pair | None, padding: Pair, dilation: Pair, ceil_mode: bool
-) -> Window:
-    """Check the arguments of a pool and return its sliding window."""
-    kernel = pair("kernel_size", kernel_size, 1)
-    step = kernel if stride is None else pair("stride", stride, 1)
-    gap, before = pair("dilation", dilation, 1), pair("padding", padding, 0)
-    if before[0] > kernel[0] // 2 or before[1] > kernel[1] // 2:
-        raise ValueError(f"padding {before} must be at most half of kernel_size {kernel}")
-    out = []
-    for n, k, s, d, p in zip(x.shape[2:], kernel, step, gap, before, strict=True):
-        room = n + 2 * p - d * (k - 1) - 1
-        windows = (-(-room // s) if ceil_mode else room // s) + 1
-        if ceil_mode and (windows - 1) * s >= n + p:
-            windows -= 1  # the last one would start in the right padding: it is dropped
-        if windows < 1:
-            raise ValueError(
-                f"the window is larger than the padded x: kernel_size {kernel}, dilation {gap}, "
-                f"padding {before}, x {x.shape}"
-            )
-        out.append(windows)
-    return Window(kernel, step, gap, before, (x.shape[2], x.shape[3]), (out[0], out[1]))
+def _by_axis(window: Window) -> tuple[Window, ...]:
+    """Return two windows, one column wide and one row high, that together are this one, if that is less.
+
+    The first goes down the columns, where whole rows lie side by side in memory. Of a 2×2 window
+    2 + 2 entries would be looked at instead of 4: then, and for a single row, it is left as it is.
+    """
+    (kh, kw), (s_h, s_w), (d_h, d_w) = window.kernel, window.stride, window.dilation
+    if kh + kw >= kh * kw:
+        return (window,)
+    (top, left), (height, width), (oh, ow) = window.before, window.image, window.out
+    return (
+        Window((kh, 1), (s_h, 1), (d_h, 1), (top, 0), (height, width), (oh, width)),
+        Window((1, kw), (1, s_w), (1, d_w), (0, left), (oh, width), (oh, ow)),
+    )
+
+
+def _reduce_windows(combine: np.ufunc, x: Array, window: Window, start: Any) -> Array:
+    """Return the maximum or the sum of each window, (N, C, OH, OW); `start` is that of nothing."""
+    *first, last = _by_axis(window)
+    y = np.full(x.shape[:2] + window.out, start, x.dtype)
+    for planes in _blocks(x):
+        x_planes, y_planes = x[planes], y[planes]
+        for part in first:
+            columns = np.full(y_planes.shape[:2] + part.out, start, x.dtype)
+            x_planes = _combine_taps(combine, columns, x_planes, part)
+        _combine_taps(combine, y_planes, x_planes, last)
+    return y
+
+
+def _combine_taps(combine: np.ufunc, y: Array, x: Array, window: Window) -> Array:
+    for _, at_out, at_in in window.taps():
+        combine(y[at_out], x[at_in], out=y[at_out])
+    return y
+
+
+def _blocks(x: Array) -> Iterator[tuple[slice, slice]]:
+    """Yield slices of the images and channels of x, about BLOCK_BYTES at a time."""
+    n, c, height, width = x.shape
+    planes = max(1, BLOCK_BYTES // (height * width * x.itemsize))
+    channels = max(1, min(c, planes))
+    images = max(1, planes // channels)
+    for first in range(0, n, images):
+        for channel in range(0, c, channels):
+            yield slice(first, first + images), slice(channel, channel + channels)
+
+
+def _of_one_row(
+    name: str,
+    x: Array,
+    kernel_size: Pair,
+    stride: Pair | None,
+    padding: Pair,
+    dilation: Pair,
+    ceil_mode: bool,
+) -> tuple[Array, tuple[Pair, Pair, Pair, Pair]]:
+    """Check a pool of lines and return it as one of images of one row: x, and the first options."""
+    rows, kernel = as_rows(name, x), single("kernel_size", kernel_size, 1)
+    step = kernel if stride is None else single("stride", stride, 1)
+    gap, before = single("dilation", dilation, 1), single("padding", padding, 0)
+    out_sizes(x.shape, (kernel,), (step,), (gap,), (before,), ceil_mode)  # errors in one dimension
+    return rows, ((1, kernel), (1, step), (0, before), (1, gap))

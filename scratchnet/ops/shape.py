@@ -7,7 +7,7 @@ one value went to several places.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from operator import index
 from typing import Any
@@ -20,7 +20,6 @@ __all__ = [
     "broadcast_to",
     "concatenate",
     "getitem",
-    "pad",
     "permute",
     "reshape",
     "split",
@@ -225,79 +224,3 @@ def getitem(x: Array, index: Any) -> tuple[Array, Pullback]:
         return (dx,)
 
     return x[index], pullback
-
-
-def pad(
-    x: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0
-) -> tuple[Array, Pullback]:
-    """Borders around the last axes, as in torch: pad = (left, right, top, bottom, …), last axis first.
-
-        constant:  y = value outside x;          ∂L/∂x = dy inside
-        reflect:   y mirrors x without its edge; replicate: y repeats the edge; circular: y wraps
-        ∂L/∂xᵢ = Σ of dy over the places where xᵢ stands
-
-    A negative width crops.
-    """
-    widths = [index(n) for n in pad]
-    if len(widths) % 2 or len(widths) > 2 * x.ndim:
-        raise ValueError(
-            f"pad takes a pair for each of the last axes, got {tuple(pad)} for x {x.shape}"
-        )
-    pairs = [(0, 0)] * (x.ndim - len(widths) // 2)
-    # (left, right, top, bottom) -> (top, bottom), (left, right)
-    pairs += list(zip(widths[-2::-2], widths[::-2], strict=True))
-    if mode == "constant":
-        return _pad_constant(x, pairs, value)
-    source_of: dict[str, Callable[[Array, int], Array]] = {
-        "reflect": lambda i, n: (n - 1) - np.abs((n - 1) - np.abs(i)),
-        "replicate": lambda i, n: np.clip(i, 0, n - 1),
-        "circular": lambda i, n: i % n,
-    }
-    if mode not in source_of:
-        raise ValueError(
-            f"pad: mode {mode!r} is none of 'constant', 'reflect', 'replicate', 'circular'"
-        )
-    y, steps = x, []
-    for axis, (before, after) in enumerate(pairs):
-        if (before, after) == (0, 0):
-            continue
-        n = x.shape[axis]
-        widest = {"reflect": n - 1, "circular": n}.get(mode, max(before, after))
-        if mode == "circular" and min(before, after) < 0:
-            widest = 0  # cropped here and wrapped there: of which entries?
-        if n == 0 or max(before, after) > widest or n + before + after < 0:
-            raise ValueError(
-                f"pad: {mode} cannot pad axis {axis} by {(before, after)}: x {x.shape}"
-            )
-        source = source_of[mode](np.arange(-before, n + after), n)  # the entry at each place
-        y = y.take(source, axis=axis)
-        steps.append((axis, source, n))
-
-    def pullback(dy: Array) -> tuple[Array]:
-        for axis, source, n in reversed(steps):
-            dx = np.zeros((*dy.shape[:axis], n, *dy.shape[axis + 1 :]), dy.dtype)
-            np.add.at(np.moveaxis(dx, axis, 0), source, np.moveaxis(dy, axis, 0))
-            dy = dx
-        return (dy,)
-
-    return y, pullback
-
-
-def _pad_constant(x: Array, pairs: list[tuple[int, int]], value: float) -> tuple[Array, Pullback]:
-    shape, dtype = x.shape, x.dtype
-    out = tuple(n + before + after for n, (before, after) in zip(shape, pairs, strict=True))
-    if min(out, default=0) < 0:
-        raise ValueError(f"pad: widths {pairs} crop more than there is: x {shape}")
-    inside = tuple(slice(max(b, 0), n - max(a, 0)) for n, (b, a) in zip(out, pairs, strict=True))
-    kept = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(shape, pairs, strict=True))
-    y = np.full(out, value, dtype)
-    y[inside] = x[kept]
-
-    def pullback(dy: Array) -> tuple[Array]:
-        if dy[inside].shape == shape:  # nothing was cropped
-            return (dy[inside],)
-        dx = np.zeros(shape, dtype)
-        dx[kept] = dy[inside]
-        return (dx,)
-
-    return y, pullback

@@ -9,12 +9,14 @@ from scratchnet import Tensor, nn
 # What is compared is float64. A wrong formula is wrong by about its value; rounding (2e-16) grows
 # through sums of some hundred terms and a division by a standard deviation to 1e-12 or so.
 TOLERANCE = 1e-10
+# The 1/6 in torch's gradient of hardsigmoid has the digits of float32 in float64 too.
+COARSER = {"Hardsigmoid": 1e-7}
 
 
-def assert_equal_to_torch(found, expected):
+def assert_equal_to_torch(found, expected, tolerance=TOLERANCE):
     expected = expected.detach().numpy()
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
-    np.testing.assert_allclose(found, expected, TOLERANCE, TOLERANCE)
+    np.testing.assert_allclose(found, expected, tolerance, tolerance)
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +40,7 @@ def assert_agrees(torch):
         }
         ours = getattr(nn, name)(**options).double().train(training)
         theirs = getattr(torch.nn, name)(**to_torch).double().train(training)
-        assert repr(ours) == repr(theirs).replace(", inplace=False", "")
-
+        assert repr(ours) == repr(theirs)
         assert list(ours.state_dict()) == list(theirs.state_dict())
         theirs.load_state_dict(
             {k: torch.from_numpy(v.copy()) for k, v in ours.state_dict().items()}
@@ -61,7 +62,8 @@ def assert_agrees(torch):
         pairs += list(zip(ours.parameters(), theirs.parameters(), strict=True))
         for ours_leaf, theirs_leaf in pairs:
             if theirs_leaf.requires_grad:
-                assert_equal_to_torch(ours_leaf.grad, theirs_leaf.grad)
+                tolerance = COARSER.get(name, TOLERANCE)
+                assert_equal_to_torch(ours_leaf.grad, theirs_leaf.grad, tolerance)
         for key, value in theirs.state_dict().items():  # running statistics were updated alike
             assert_equal_to_torch(ours.state_dict()[key], value)
 

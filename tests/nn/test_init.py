@@ -101,6 +101,10 @@ def test_distribution_is_that_of_torch(torch, function):
         ("Linear", {"in_features": 30, "out_features": 500}),
         ("Conv2d", {"in_channels": 6, "out_channels": 500, "kernel_size": 3}),
         ("Conv2d", {"in_channels": 6, "out_channels": 500, "kernel_size": 3, "groups": 2}),
+        ("Conv1d", {"in_channels": 6, "out_channels": 500, "kernel_size": 3}),
+        # fan_in is that of the convolution it transposes: out_channels/groups · kernel
+        ("ConvTranspose1d", {"in_channels": 30, "out_channels": 500, "kernel_size": 3}),
+        ("ConvTranspose2d", {"in_channels": 6, "out_channels": 500, "kernel_size": 3, "groups": 2}),
     ],
 )
 def test_a_layer_starts_as_in_torch(torch, name, options):
@@ -119,6 +123,7 @@ def test_a_layer_starts_as_in_torch(torch, name, options):
 LAYERS = [
     lambda **options: nn.Linear(1, 50, **options),
     lambda **options: nn.Conv2d(1, 50, 1, **options),
+    lambda **options: nn.ConvTranspose2d(50, 1, 1, **options),
 ]
 
 

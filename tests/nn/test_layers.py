@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 
+import convolution_cases
 import numpy as np
 import pytest
 from compare import normal, whole
@@ -58,60 +59,37 @@ def linear(draw):
 
 
 @st.composite
-def conv2d(draw):
-    groups = draw(st.integers(1, 3))
-    kernel, dilation = draw(pairs(1, 3)), draw(pairs(1, 2))
-    stride = draw(pairs(1, 3))
-    padding = draw(
-        pairs(0, 2)
-        | st.just("valid")
-        | (st.just("same") if both(stride) == (1, 1) else st.nothing())
-    )
-    options = {
-        "in_channels": groups * draw(st.integers(1, 2)),
-        "out_channels": groups * draw(st.integers(1, 2)),
+def pool(draw, axes, **options):
+    """The options of any pool of windows, and an image or a line."""
+    number = pairs if axes == 2 else st.integers
+    kernel = draw(number(1, 3))
+    window = {
         "kernel_size": kernel,
-        "stride": stride,
-        "padding": padding,
-        "dilation": dilation,
-        "groups": groups,
-        "bias": draw(bools),
+        "stride": draw(st.none() | number(1, 3)),
+        "padding": draw(number(0, min(both(kernel)) // 2)),
+        "ceil_mode": draw(bools),
     }
-    reach = [d * (k - 1) + 1 for k, d in zip(both(kernel), both(dilation), strict=True)]
-    image = [r + draw(st.integers(0, 4)) for r in reach]
-    return options, [draw(arrays(draw(st.integers(0, 3)), options["in_channels"], *image))]
+    options = {k: draw(v) for k, v in options.items()}
+    image = [draw(st.integers(5, 8)) for _ in range(axes)]
+    return window | options, [draw(arrays(draw(sizes), draw(sizes), *image))]
 
 
 @st.composite
-def max_pool2d(draw):
-    kernel = draw(pairs(1, 3))
-    options = {
-        "kernel_size": kernel,
-        "stride": draw(st.none() | pairs(1, 3)),
-        "padding": draw(pairs(0, min(both(kernel)) // 2)),
-        "dilation": draw(pairs(1, 2)),
-        "return_indices": draw(bools),
-        "ceil_mode": draw(bools),
+def adaptive_pool(draw, axes, **options):
+    in_two = sizes | st.tuples(sizes | st.none(), sizes | st.none())
+    options = {"output_size": draw(in_two if axes == 2 else sizes)} | {
+        k: draw(v) for k, v in options.items()
     }
-    return options, [
-        draw(arrays(draw(sizes), draw(sizes), draw(st.integers(5, 8)), draw(st.integers(5, 8))))
-    ]
+    return options, [draw(arrays(*[draw(sizes) for _ in range(2 + axes)]))]
 
 
 @st.composite
-def avg_pool2d(draw):
-    kernel = draw(pairs(1, 3))
-    options = {
-        "kernel_size": kernel,
-        "stride": draw(st.none() | pairs(1, 3)),
-        "padding": draw(pairs(0, min(both(kernel)) // 2)),
-        "ceil_mode": draw(bools),
-        "count_include_pad": draw(bools),
-        "divisor_override": draw(st.none() | st.integers(1, 5)),
-    }
-    return options, [
-        draw(arrays(draw(sizes), draw(sizes), draw(st.integers(3, 8)), draw(st.integers(3, 8))))
-    ]
+def upsampling(draw, **options):
+    """Images that grow; tests/ops/test_interpolation.py has the others, and lines."""
+    target = st.sampled_from([{"size": 5}, {"size": (4, 7)}, {"scale_factor": 3}])
+    by_axis = st.just({"scale_factor": (1.5, 2.5)})
+    options = draw(target | by_axis) | {k: draw(v) for k, v in options.items()}
+    return options, [draw(arrays(draw(sizes), draw(sizes), draw(sizes), draw(sizes)))]
 
 
 @st.composite
@@ -127,6 +105,43 @@ def batch_norm(draw, *n_further_axes):
     further = [draw(sizes) for _ in range(draw(st.sampled_from(n_further_axes)))]
     n = draw(st.integers(2, 5))  # one value per channel raises
     return options, [normal((n, options["num_features"], *further), draw(st.integers(0, 99)))]
+
+
+@st.composite
+def instance_norm(draw, n_axes):
+    options = {
+        "num_features": draw(sizes),
+        "eps": draw(st.sampled_from([1e-5, 0.1])),
+        "momentum": draw(st.sampled_from([None, 0.0, 0.1, 1.0])),
+        "affine": draw(bools),
+        "track_running_stats": draw(bools),
+        "bias": draw(bools),
+    }
+    further = [draw(st.integers(2, 4))] + [draw(sizes) for _ in range(n_axes - 1)]
+    batch = draw(st.lists(sizes, max_size=1))
+    return options, [normal((*batch, options["num_features"], *further), draw(st.integers(0, 99)))]
+
+
+@st.composite
+def group_norm(draw):
+    groups = draw(st.integers(1, 3))
+    options = {
+        "num_groups": groups,
+        "num_channels": groups * draw(st.integers(1, 2)),
+        "eps": draw(st.sampled_from([1e-5, 0.1])),
+        "affine": draw(bools),
+        "bias": draw(bools),
+    }
+    shape = draw(sizes), options["num_channels"], draw(st.integers(2, 4)), *draw(shapes(0, 1))
+    return options, [normal(shape, draw(st.integers(0, 99)))]
+
+
+@st.composite
+def padding(draw, axes, **options):
+    """Widths within what a mirror of an axis of length 4 can reach, or a crop of one on one side."""
+    widths = st.integers(0, 3) | st.tuples(*[st.integers(-1, 3), st.integers(0, 3)] * axes)
+    options = {"padding": draw(widths)} | {k: draw(v) for k, v in options.items()}
+    return options, [draw(arrays(*draw(shapes(1, 2)), *[draw(st.integers(4, 6))] * axes))]
 
 
 @st.composite
@@ -194,27 +209,54 @@ def binary(draw):
 
 smoothings = st.sampled_from([0.0, 0.3])
 CASES = {
-    "AvgPool2d": avg_pool2d(),
+    "AdaptiveAvgPool1d": adaptive_pool(1),
+    "AdaptiveAvgPool2d": adaptive_pool(2),
+    "AdaptiveMaxPool1d": adaptive_pool(1, return_indices=bools),
+    "AdaptiveMaxPool2d": adaptive_pool(2, return_indices=bools),
+    "AvgPool1d": pool(1, count_include_pad=bools),
+    "AvgPool2d": pool(2, count_include_pad=bools, divisor_override=st.none() | st.integers(1, 5)),
     "BCEWithLogitsLoss": binary(),
     "BatchNorm1d": batch_norm(0, 1),
     "BatchNorm2d": batch_norm(2),
-    "Conv2d": conv2d(),
+    "CircularPad1d": padding(1),
+    "CircularPad2d": padding(2),
+    "ConstantPad1d": padding(1, value=st.sampled_from([0.0, 1.5])),
+    "ConstantPad2d": padding(2, value=st.sampled_from([0.0, 1.5])),
+    "Conv1d": convolution_cases.convolution(1),
+    "Conv2d": convolution_cases.convolution(2),
+    "ConvTranspose1d": convolution_cases.transposed_convolution(1),
+    "ConvTranspose2d": convolution_cases.transposed_convolution(2),
     "CrossEntropyLoss": labels(reduction=reductions, label_smoothing=smoothings) | probabilities(),
     "Dropout": elementwise(p=st.sampled_from([0.0, 1.0])),  # test_dropout.py has what is random
+    "Dropout1d": padding(1).map(lambda case: ({"p": 0.0}, case[1])),
+    "Dropout2d": arrays(2, 3, 4, 4).map(lambda x: ({"p": 1.0}, [x])),
     "ELU": elementwise(alpha=st.sampled_from([1.0, 0.3])),
     "Flatten": flatten(),
+    "Fold": convolution_cases.fold(),
     "GELU": elementwise(approximate=st.sampled_from(["none", "tanh"])),
+    "GroupNorm": group_norm(),
+    "Hardsigmoid": elementwise(),
+    "Hardswish": elementwise(),
+    "Hardtanh": elementwise(min_val=st.sampled_from([-1.0, -2]), max_val=st.sampled_from([1.0, 3])),
     "HuberLoss": regression(reduction=reductions, delta=st.sampled_from([1.0, 0.5, 2.0])),
     "Identity": elementwise(),
+    "InstanceNorm1d": instance_norm(1),
+    "InstanceNorm2d": instance_norm(2),
     "L1Loss": regression(reduction=reductions),
     "LayerNorm": layer_norm(),
     "LeakyReLU": elementwise(negative_slope=st.sampled_from([0.01, 0.3])),
     "Linear": linear(),
     "LogSoftmax": along_a_dim(),
     "MSELoss": regression(reduction=reductions),
-    "MaxPool2d": max_pool2d(),
+    "MaxPool1d": pool(1, dilation=st.integers(1, 2), return_indices=bools),
+    "MaxPool2d": pool(2, dilation=pairs(1, 2), return_indices=bools),
     "NLLLoss": labels(reduction=reductions),
     "ReLU": elementwise(),
+    "ReLU6": elementwise(),
+    "ReflectionPad1d": padding(1),
+    "ReflectionPad2d": padding(2),
+    "ReplicationPad1d": padding(1),
+    "ReplicationPad2d": padding(2),
     "SiLU": elementwise(),
     "Sigmoid": elementwise(),
     "Softmax": along_a_dim(),
@@ -222,13 +264,25 @@ CASES = {
         beta=st.sampled_from([1.0, 2.0]), threshold=st.sampled_from([20.0, 3.0])
     ),
     "Tanh": elementwise(),
+    "Unfold": convolution_cases.unfold(),
+    "Upsample": upsampling(mode=st.sampled_from(["nearest", "nearest-exact", "area"]))
+    | upsampling(mode=st.just("bilinear"), align_corners=bools)
+    | st.tuples(
+        st.just({"scale_factor": 1.7, "mode": "bilinear", "recompute_scale_factor": True}),
+        st.tuples(arrays(2, 3, 4, 5)),
+    ),
+    "UpsamplingBilinear2d": upsampling(),
+    "UpsamplingNearest2d": upsampling(),
+    "ZeroPad1d": padding(1),
+    "ZeroPad2d": padding(2),
 }
 every_layer = pytest.mark.parametrize("name", sorted(CASES))
 
 
 def test_every_layer_has_a_comparison():
     classes = {name for name in nn.__all__ if inspect.isclass(getattr(nn, name))}
-    assert set(CASES) == classes - {"Module", "ModuleList", "Parameter", "Sequential"}
+    not_torchs = {"FusedConv2d", "FusedMaxPool2d"}  # tests/nn/test_inference.py
+    assert set(CASES) == classes - {"Module", "ModuleList", "Parameter", "Sequential"} - not_torchs
 
 
 @every_layer
@@ -298,14 +352,32 @@ def test_a_copied_or_pickled_layer_computes_the_same(name, data, clone):
 
 BATCHES = {  # an input for each kind of layer that a batch goes through; the first axis is cut to 0
     "Conv2d": ({"in_channels": 2, "out_channels": 3, "kernel_size": 2}, (4, 2, 5, 5), (0, 3, 4, 4)),
+    "ConvTranspose1d": (
+        {"in_channels": 2, "out_channels": 3, "kernel_size": 2},
+        (4, 2, 5),
+        (0, 3, 6),
+    ),
+    "Unfold": ({"kernel_size": 2}, (4, 2, 3, 3), (0, 8, 4)),
     "Linear": ({"in_features": 2, "out_features": 3}, (4, 2), (0, 3)),
     "BatchNorm1d": ({"num_features": 2}, (4, 2), (0, 2)),
     "BatchNorm2d": ({"num_features": 2}, (4, 2, 3, 3), (0, 2, 3, 3)),
     "LayerNorm": ({"normalized_shape": 2}, (4, 2), (0, 2)),
+    "GroupNorm": ({"num_groups": 2, "num_channels": 4}, (4, 4, 3), (0, 4, 3)),
+    "InstanceNorm2d": (
+        {"num_features": 2, "affine": True, "track_running_stats": True},
+        (4, 2, 3, 3),
+        (0, 2, 3, 3),
+    ),
+    "ReflectionPad2d": ({"padding": 2}, (4, 2, 3, 4), (0, 2, 7, 8)),
+    "AdaptiveAvgPool2d": ({"output_size": 1}, (4, 2, 4, 4), (0, 2, 1, 1)),
+    "AdaptiveMaxPool1d": ({"output_size": 3}, (4, 2, 4), (0, 2, 3)),
+    "MaxPool1d": ({"kernel_size": 2}, (4, 2, 4), (0, 2, 2)),
     "MaxPool2d": ({"kernel_size": 2}, (4, 2, 4, 4), (0, 2, 2, 2)),
+    "Upsample": ({"scale_factor": 2}, (4, 2, 4, 3), (0, 2, 8, 6)),
     "AvgPool2d": ({"kernel_size": 2}, (4, 2, 4, 4), (0, 2, 2, 2)),
     "Flatten": ({}, (4, 2, 3, 3), (0, 18)),
     "Dropout": ({}, (4, 2), (0, 2)),
+    "Dropout2d": ({}, (4, 2, 3, 3), (0, 2, 3, 3)),
     "ReLU": ({}, (4, 2), (0, 2)),
 }
 

@@ -24,19 +24,35 @@ def options_of(name):
     return {
         "elu": st.builds(lambda a: {"alpha": a}, number),
         "gelu": st.sampled_from([{}, {"approximate": "none"}, {"approximate": "tanh"}]),
+        "hardtanh": st.builds(lambda a, b: {"min_val": -a, "max_val": b}, number, number),
         "leaky_relu": st.builds(lambda s: {"negative_slope": s}, number),
         "softplus": st.builds(lambda b, t: {"beta": b, "threshold": t}, number, number),
     }.get(name, st.just({}))
 
 
-ALL = ["elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"]
+ALL = [
+    "elu",
+    "gelu",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "relu",
+    "relu6",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "tanh",
+]
 
 
 @pytest.mark.parametrize("name", ALL)
 @given(data=st.data())
 def test_values_and_gradients_are_those_of_torch(torch, name, data):
     options = data.draw(options_of(name))
-    x = 3 * normal(data.draw(shapes), data.draw(seeds), data.draw(dtypes))
+    # torch's gradient of hardsigmoid has the digits of float32 in float64 too: its 1/6 has
+    dtype = np.float32 if name == "hardsigmoid" else data.draw(dtypes)
+    x = 3 * normal(data.draw(shapes), data.draw(seeds), dtype)
     reference = getattr(torch.nn.functional, name)
     assert_agrees_with_torch(
         torch,
@@ -56,8 +72,12 @@ def sigma(x):
 EQUATIONS = {
     "elu": lambda x: x if x > 0 else math.exp(x) - 1.0,
     "gelu": naive.gelu,
+    "hardsigmoid": lambda x: min(max(x + 3.0, 0.0), 6.0) / 6.0,
+    "hardswish": lambda x: x * min(max(x + 3.0, 0.0), 6.0) / 6.0,
+    "hardtanh": lambda x: min(max(x, -1.0), 1.0),
     "leaky_relu": lambda x: x if x > 0 else 0.01 * x,
     "relu": lambda x: max(x, 0.0),
+    "relu6": lambda x: min(max(x, 0.0), 6.0),
     "sigmoid": sigma,
     "silu": lambda x: x * sigma(x),
     "softplus": lambda x: math.log(1.0 + math.exp(x)) if x <= 20.0 else x,
@@ -99,7 +119,11 @@ def test_erf_of_infinities_and_nan():
         ("elu", {"alpha": 2.0}, (-2.0, 0.0), ("x", 1.0)),
         ("gelu", {}, (0.0, 0.0), ("x", 1.0)),
         ("gelu", {"approximate": "tanh"}, (0.0, 0.0), ("x", 1.0)),
+        ("hardsigmoid", {}, (0.0, 0.0), (1.0, 0.0)),
+        ("hardswish", {}, (0.0, 0.0), ("x", 1.0)),
+        ("hardtanh", {"max_val": 2.0}, (-1.0, 0.0), (2.0, 0.0)),
         ("relu", {}, (0.0, 0.0), ("x", 1.0)),
+        ("relu6", {}, (0.0, 0.0), (6.0, 0.0)),
         ("sigmoid", {}, (0.0, 0.0), (1.0, 0.0)),
         ("silu", {}, (0.0, 0.0), ("x", 1.0)),
         ("softplus", {}, (0.0, 0.0), ("x", 1.0)),
@@ -129,9 +153,40 @@ def test_at_zero_the_slope_is_the_one_that_is_stated():
     zero = np.zeros(1)
     slopes = {
         name: float(getattr(ops, name)(zero)[1](np.ones(1))[0][0])
-        for name in ("relu", "leaky_relu", "elu")
+        for name in ("relu", "relu6", "leaky_relu", "elu")
     }
-    assert slopes == {"relu": 0.0, "leaky_relu": 0.01, "elu": 1.0}
+    assert slopes == {"relu": 0.0, "relu6": 0.0, "leaky_relu": 0.01, "elu": 1.0}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 40])  # torch has another loop for what fills a vector register
+@pytest.mark.parametrize(
+    ("name", "options", "corners", "slopes"),
+    [
+        ("hardsigmoid", {}, (-3.0, 3.0), (0.0, 0.0)),
+        ("hardswish", {}, (-3.0, 3.0), (0.0, 1.0)),
+        ("hardtanh", {}, (-1.0, 1.0), (0.0, 0.0)),
+        ("hardtanh", {"min_val": -0.5, "max_val": 2.5}, (-0.5, 2.5), (0.0, 0.0)),
+        ("hardtanh", {"min_val": 2.0, "max_val": 2.0}, (2.0, 2.0), (0.0, 0.0)),
+        ("relu6", {}, (0.0, 6.0), (0.0, 0.0)),
+    ],
+)
+def test_at_the_corners_and_around_them_the_slopes_are_those_of_torch(
+    torch, dtype, n, name, options, corners, slopes
+):
+    low, high = corners
+    points = [low, high, low - 0.25, low + 0.25, high - 0.25, high + 0.25, -0.0]
+    x = np.repeat(np.array(points, dtype), n)
+    leaf = torch.from_numpy(x.copy()).requires_grad_()
+    expected = getattr(torch.nn.functional, name)(leaf, **options)
+    expected.backward(torch.ones_like(expected))
+    y, pullback = getattr(ops, name)(x, **options)
+    (dx,) = pullback(np.ones_like(x))
+    np.testing.assert_array_equal(dx[[0, n]], slopes)  # the stated ones
+    np.testing.assert_array_equal(dx == 0, leaf.grad.numpy() == 0)
+    digits = np.float32 if name == "hardsigmoid" else dtype  # torch's 1/6 is rounded to float32
+    assert_close(dx, leaf.grad.numpy(), roundings=2 * np.finfo(digits).eps / np.finfo(dtype).eps)
+    assert_close(y, expected.detach().numpy(), roundings=2)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -141,21 +196,57 @@ def test_nan_stays_nan_without_a_warning(name):
     pullback(np.ones(2))
 
 
-@pytest.mark.parametrize("name", ["elu", "leaky_relu", "relu", "sigmoid", "softplus", "tanh"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "elu",
+        "hardsigmoid",
+        "hardtanh",
+        "leaky_relu",
+        "relu",
+        "relu6",
+        "sigmoid",
+        "softplus",
+        "tanh",
+    ],
+)
 def test_infinite_inputs_give_torchs_limits(torch, name):
     x = np.array([-np.inf, np.inf])
     expected = getattr(torch.nn.functional, name)(torch.from_numpy(x)).numpy()
     np.testing.assert_array_equal(getattr(ops, name)(x)[0], expected)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", sorted({*ALL} - {"hardtanh", "relu", "relu6"}))
 def test_integers_become_float32(name):
     x = np.array([-2, 0, 3])
     expected = getattr(ops, name)(x.astype(np.float32))[0]
-    y = getattr(ops, name)(x)[0]
-    if name == "relu":  # torch's relu keeps integers
-        expected = np.array([0, 0, 3])
-    np.testing.assert_array_equal(y, expected, strict=True)
+    np.testing.assert_array_equal(getattr(ops, name)(x)[0], expected, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("relu", {}), ("relu6", {}), ("hardtanh", {}), ("hardtanh", {"max_val": 2.75})],
+)
+def test_where_torch_keeps_integers_they_stay_integers(torch, name, options):
+    x = np.array([-2, 0, 3, 9])
+    expected = getattr(torch.nn.functional, name)(torch.from_numpy(x), **options).numpy()
+    np.testing.assert_array_equal(getattr(ops, name)(x, **options)[0], expected, strict=True)
+
+
+def test_hardtanh_refuses_bounds_in_the_wrong_order():
+    with pytest.raises(ValueError, match=r"min_val 1.0 is greater than max_val -1.0"):
+        ops.hardtanh(np.zeros(2), 1.0, -1.0)
+
+
+def test_hardswish_is_x_times_hardsigmoid_and_relu6_is_hardtanh_from_0_to_6():
+    x, dy = np.linspace(-8.0, 8.0, 321), normal(321)
+    assert_close(ops.hardswish(x)[0], x * ops.hardsigmoid(x)[0], roundings=1)
+    for a, b in zip(
+        (ops.relu6(x)[0], *ops.relu6(x)[1](dy)),
+        (ops.hardtanh(x, 0, 6)[0], *ops.hardtanh(x, 0, 6)[1](dy)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_gelu_names_the_approximation_that_it_does_not_know():

@@ -17,7 +17,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scratchnet import check_pullback
-from scratchnet.ops import conv2d, convolution
+from scratchnet.ops import _columns, _products, conv2d
+from scratchnet.ops._geometry import sliding_window
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def test_results_do_not_depend_on_how_many_images_are_gathered_at_a_time(bytes_,
     case = Case((11, 2, 5, 4), (4, 2 // groups, 3, 2), (1, 2), 1, ((1, 1), (1, 1)), groups=groups)
     x, weight, bias = case.arrays(whole)
     dy = whole((11, 4, 5, 3), 4)
-    with mock.patch.object(convolution, "BLOCK_BYTES", bytes_):
+    with mock.patch.object(_products, "BLOCK_BYTES", bytes_):
         y, pullback = case.run(x, weight, bias)
         found = y, *pullback(dy)
     dx, dweight, dbias = naive.conv2d_gradients(
@@ -213,10 +214,10 @@ def test_results_do_not_depend_on_how_many_images_are_gathered_at_a_time(bytes_,
 
 def test_the_last_block_may_be_shorter():
     one_image = 1 * 2 * 2 * 3 * 3 * 8  # C · kh · kw · OH · OW numbers of 8 bytes
-    x, weight = np.zeros((7, 1, 4, 4)), np.zeros((1, 1, 2, 2))
-    window = convolution._window_of(x, weight, None, 1, 0, 1, 1)
-    blocks = convolution._blocks(x.shape, x.dtype, window, 3 * one_image)
-    assert len(convolution._buffer(blocks, 1, x.dtype, window)) == 3
+    x = np.zeros((7, 1, 4, 4))
+    window = sliding_window((4, 4), (2, 2), (1, 1), (1, 1), [(0, 0), (0, 0)], "")
+    blocks = _columns.blocks_of(x.shape, x.dtype, window, 3 * one_image)
+    assert len(_columns.buffer_for(blocks, 1, x.dtype, window)) == 3
     assert blocks == [slice(0, 3), slice(3, 6), slice(6, 7)]
 
 
@@ -234,7 +235,7 @@ def test_the_columns_are_not_kept_for_the_pullback():
     columns = x.nbytes * 9
     assert kept < y.nbytes + 100_000  # the output, and the objects around it
     # dx, y and dy, and three blocks: the gathered columns, their gradient and the next block's.
-    blocks = 3 * convolution.BLOCK_BYTES
+    blocks = 3 * _products.BLOCK_BYTES
     assert peak < x.nbytes + 2 * y.nbytes + blocks + 500_000 < columns / 2
 
 
@@ -251,7 +252,7 @@ def test_the_weight_gradient_of_many_small_images_needs_no_more_than_blocks(shap
     finally:
         tracemalloc.stop()
     # A product for every image, summed afterwards, would take N times the weight.
-    assert peak < 4 * convolution.BLOCK_BYTES + 100_000 < len(x) * weight.nbytes
+    assert peak < 4 * _products.BLOCK_BYTES + 100_000 < len(x) * weight.nbytes
 
 
 # ---------------------------------------------------------------- the options in words

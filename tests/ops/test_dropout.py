@@ -112,6 +112,15 @@ def test_integers_become_float32_and_a_mask_may_be_a_list():
     np.testing.assert_array_equal(y, np.float32([2, 0, 6]), strict=True)
 
 
+def test_along_an_axis_of_length_1_a_mask_keeps_or_leaves_out_all():
+    x, dy, mask = normal((4, 3, 2)), normal((4, 3, 2), 1), bools((4, 3, 1))
+    y, pullback = dropout(x, 0.3, mask=mask)
+    expected, expected_pullback = dropout(x, 0.3, mask=np.repeat(mask, 2, axis=2))
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(pullback(dy)[0], expected_pullback(dy)[0])
+    check_pullback(dropout, x, p=0.3, mask=mask)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -122,6 +131,7 @@ def test_integers_become_float32_and_a_mask_may_be_a_list():
         ({"seed": 0, "mask": np.ones((2, 3), bool)}, "either a seed or a mask"),
         ({"mask": np.ones((3, 2), bool)}, r"bool mask like x \(2, 3\), got bool \(3, 2\)"),
         ({"mask": np.ones(3, bool)}, r"bool mask like x \(2, 3\), got bool \(3,\)"),
+        ({"mask": np.ones((1, 2, 3), bool)}, r"bool mask like x \(2, 3\), got bool \(1, 2, 3\)"),
         ({"mask": np.ones((2, 3))}, r"bool mask like x \(2, 3\), got float64 \(2, 3\)"),
     ],
 )

@@ -406,7 +406,7 @@ def test_options_of_one_pool_alone_are_checked_too():
         max_pool2d(x, 2, dilation=4)
     with pytest.raises(ValueError, match="divisor_override must not be 0"):
         avg_pool2d(x, 2, divisor_override=0)
-    with pytest.raises(TypeError, match="real numbers, got dtype bool"):
+    with pytest.raises(TypeError, match="of real numbers, got dtype bool"):
         max_pool2d(x > 0, 2)
     with pytest.raises(TypeError, match=r"complex128 with shape \(1, 1, 4, 4\)"):
         avg_pool2d(x + 0j, 2)

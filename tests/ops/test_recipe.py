@@ -107,7 +107,7 @@ def copy_with_swish(tmp_path):
 
     listing = package / "ops" / "__init__.py"
     text = add_to_list(listing.read_text(encoding="utf-8"), "swish")
-    text = re.sub(r"^(from scratchnet\.ops\.activation import )", r"\1swish, ", text, flags=re.M)
+    text = re.sub(r"^(from scratchnet\.ops\.activation import \()", r"\1swish, ", text, flags=re.M)
     listing.write_text(text, encoding="utf-8")
 
     functional = package / "functional.py"

@@ -1,0 +1,209 @@
+"""Convolution with weights that no longer change, bias, residual and ReLU in the same pass.
+
+    y = clip(W ∗ x + b + residual)      `ops.conv2d` defines W ∗ x; clip is ReLU's or ReLU6's
+
+Letters: N batch, C channels in, F filters, G groups, H W image, kh kw kernel, OH OW output, s stride;
+K = kh·kw·C/G the length of a window (over i, j, c), P the windows of a block. Channels come last.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from scratchnet.kernels.blocks import Block, Padding, cut, padded_rows, scratch
+from scratchnet.ops._array import Array
+from scratchnet.threads import run_blocks
+
+__all__ = [
+    "Bounds",
+    "Convolution",
+    "DepthwiseConvolution",
+    "DirectConvolution",
+    "finish",
+    "prepare_convolution",
+]
+
+Bounds = tuple[float | None, float | None]  # what y is clipped to: ReLU (0, None), ReLU6 (0, 6)
+NO_BOUNDS: Bounds = (None, None)
+
+# Winograd's transformed weights take 4 and 1.8 times the room of the plain ones. For large ones reading
+# that costs more than the multiplications that it saves, and for few channels the transforms do.
+WINOGRAD_4_MOST_WEIGHTS = 128 * 128
+WINOGRAD_2_MOST_WEIGHTS = 256 * 256
+WINOGRAD_LEAST_CHANNELS = 32
+
+
+class Convolution(Protocol):
+    """A convolution that is ready: x (N, H, W, C) and residual like y → y (N, OH, OW, F)."""
+
+    def __call__(
+        self, x: Array, residual: Array | None = None, bounds: Bounds = NO_BOUNDS
+    ) -> Array: ...
+
+
+def prepare_convolution(
+    weight: Array,
+    bias: Array | None,
+    stride: tuple[int, int] = (1, 1),
+    padding: Padding = ((0, 0), (0, 0)),
+    dilation: tuple[int, int] = (1, 1),
+    groups: int = 1,
+) -> Convolution:
+    """Return the kernel that is quickest for these weights, which it copies.
+
+    weight: (F, C/G, kh, kw) · bias: (F,) or None · padding: ((top, bottom), (left, right))
+    """
+    from scratchnet.kernels.winograd import WinogradConvolution
+
+    filters, channels, *kernel = weight.shape
+    bias = np.zeros(filters) if bias is None else bias
+    if groups == filters and channels == 1 and groups > 1:
+        return DepthwiseConvolution(weight, bias, stride, padding, dilation)
+    is_3x3 = kernel == [3, 3] and stride == dilation == (1, 1) and groups == 1
+    if is_3x3 and min(filters, channels) >= WINOGRAD_LEAST_CHANNELS:
+        if filters * channels <= WINOGRAD_4_MOST_WEIGHTS and weight.dtype.itemsize >= 4:
+            return WinogradConvolution(weight, bias, padding, 4)
+        if filters * channels <= WINOGRAD_2_MOST_WEIGHTS and weight.dtype.itemsize >= 4:
+            return WinogradConvolution(weight, bias, padding, 2)
+    return DirectConvolution(weight, bias, stride, padding, dilation, groups)
+
+
+class _Sliding:
+    """What kernels that slide over the image share: the geometry, and the windows as a view."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: Padding
+    dilation: tuple[int, int]
+
+    def out_size(self, x: Array) -> tuple[int, int]:
+        """Return (OH, OW); raise if the kernel is larger than the padded image."""
+        sizes = [
+            (n + sum(pad) - d * (k - 1) - 1) // s + 1
+            for n, k, s, pad, d in zip(
+                x.shape[1:3], self.kernel, self.stride, self.padding, self.dilation, strict=True
+            )
+        ]
+        if min(sizes) < 1:
+            raise ValueError(
+                f"the kernel {self.kernel} extends beyond the padded image: x {x.shape[1:3]}, "
+                f"padding {self.padding}, dilation {self.dilation}"
+            )
+        return sizes[0], sizes[1]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(kernel={self.kernel}, stride={self.stride})"
+
+    def windows(self, x: Array, block: Block, OW: int) -> Array:
+        """Return the windows of a block, a view (n, rows, OW, kh, kw, C) of x or of a padded copy."""
+        (kh, kw), (s, t), (d, e) = self.kernel, self.stride, self.dilation
+        (top, _), (left, _) = self.padding
+        n_rows = block.rows.stop - block.rows.start
+        first = block.rows.start * s - top
+        stop = first + (n_rows - 1) * s + (kh - 1) * d + 1
+        # Columns beyond the last window are left out; x is seen as it is where none are missing.
+        width = max((OW - 1) * t + (kw - 1) * e + 1, x.shape[2] if left == 0 else 0)
+        rows = padded_rows(x, block.images, first, stop, left, width)
+        a, b, c, unit = rows.strides
+        shape = (len(rows), n_rows, OW, kh, kw, x.shape[3])
+        return as_strided(rows, shape, (a, b * s, c * t, b * d, c * e, unit), writeable=False)
+
+
+class DirectConvolution(_Sliding):
+    """The windows gathered into rows, times the weights: (P, K) @ (K, F) in each group."""
+
+    def __init__(
+        self,
+        weight: Array,
+        bias: Array,
+        stride: tuple[int, int] = (1, 1),
+        padding: Padding = ((0, 0), (0, 0)),
+        dilation: tuple[int, int] = (1, 1),
+        groups: int = 1,
+    ) -> None:
+        filters, channels, kh, kw = weight.shape
+        self.kernel, self.stride, self.padding, self.dilation = (kh, kw), stride, padding, dilation
+        self.groups, self.bias = groups, np.array(bias, weight.dtype)
+        grouped = weight.reshape(groups, filters // groups, channels, kh, kw)
+        # (G, F/G, C/G, kh, kw) -> (G, K, F/G)
+        by_tap = np.array(grouped.transpose(0, 3, 4, 2, 1), order="C")
+        self.weight = by_tap.reshape(groups, kh * kw * channels, filters // groups)
+
+    def __call__(
+        self, x: Array, residual: Array | None = None, bounds: Bounds = NO_BOUNDS
+    ) -> Array:
+        groups, K, group_filters = self.weight.shape
+        OH, OW = self.out_size(x)
+        y = np.empty((len(x), OH, OW, groups * group_filters), x.dtype)
+
+        def work(block: Block) -> None:
+            windows = self.windows(x, block, OW)  # (n, rows, OW, kh, kw, C)
+            by_group = windows.reshape(*windows.shape[:5], groups, -1) if groups > 1 else windows
+            P = windows.shape[0] * windows.shape[1] * OW
+            if self.kernel == (1, 1) and groups == 1 and windows.flags.c_contiguous:
+                cols = windows.reshape(1, P, K)  # each entry is its own window: nothing to gather
+            else:
+                cols = scratch("a", (groups, P, K), x.dtype)
+                if groups > 1:
+                    by_group = np.moveaxis(by_group, 5, 0)  # (G, n, rows, OW, kh, kw, C/G)
+                np.copyto(cols.reshape(by_group.shape), by_group)
+            part = y[block].reshape(P, groups, group_filters)  # a view: whole rows, or whole images
+            np.matmul(cols, self.weight, out=part.transpose(1, 0, 2))  # (G, P, K) @ (G, K, F/G)
+            finish(y[block], self.bias, None if residual is None else residual[block], bounds)
+
+        run_blocks(work, cut(len(x), OH, OW * K * groups * x.itemsize))
+        return y
+
+
+class DepthwiseConvolution(_Sliding):
+    """Each channel by itself: y = Σ_ij W[i, j] · x shifted by (i, j), a product of rows for every tap."""
+
+    def __init__(
+        self,
+        weight: Array,
+        bias: Array,
+        stride: tuple[int, int] = (1, 1),
+        padding: Padding = ((0, 0), (0, 0)),
+        dilation: tuple[int, int] = (1, 1),
+    ) -> None:
+        self.kernel = (weight.shape[2], weight.shape[3])
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.bias = np.array(bias, weight.dtype)
+        self.weight = np.array(weight[:, 0].transpose(1, 2, 0), order="C")  # (kh, kw, C)
+
+    def __call__(
+        self, x: Array, residual: Array | None = None, bounds: Bounds = NO_BOUNDS
+    ) -> Array:
+        OH, OW = self.out_size(x)
+        y = np.empty((len(x), OH, OW, x.shape[3]), x.dtype)
+
+        def work(block: Block) -> None:
+            windows, part = self.windows(x, block, OW), y[block]
+            product = scratch("a", part.shape, x.dtype)
+            for i, j in np.ndindex(self.kernel):
+                tap = windows[:, :, :, i, j]  # (n, rows, OW, C)
+                if (i, j) == (0, 0):
+                    np.multiply(tap, self.weight[0, 0], out=part)
+                else:
+                    part += np.multiply(tap, self.weight[i, j], out=product)
+            finish(part, self.bias, None if residual is None else residual[block], bounds)
+
+        # Three arrays of the block's size are at work: the input, the product and the sum.
+        run_blocks(work, cut(len(x), OH, 3 * OW * x.shape[3] * x.itemsize))
+        return y
+
+
+def finish(y: Array, bias: Array | None, residual: Array | None, bounds: Bounds) -> None:
+    """Add bias and residual and clip, in place, while this part of y is still in the cache."""
+    if bias is not None:
+        y += bias
+    if residual is not None:
+        y += residual
+    low, high = bounds
+    if high is not None:
+        np.clip(y, low, high, out=y)
+    elif low is not None:
+        np.maximum(y, y.dtype.type(low), out=y)

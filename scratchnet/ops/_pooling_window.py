@@ -1,0 +1,46 @@
+"""The window of a pool: how its options are checked, and how many windows fit.
+
+Letters: N batch, C channels, H W image.
+"""
+
+from __future__ import annotations
+
+from scratchnet.ops._array import Array
+from scratchnet.ops._window import Pair, Window, pair
+
+
+def pooling_window(
+    x: Array, kernel_size: Pair, stride: Pair | None, padding: Pair, dilation: Pair, ceil_mode: bool
+) -> Window:
+    """Check the arguments of a pool and return its sliding window."""
+    kernel = pair("kernel_size", kernel_size, 1)
+    step = kernel if stride is None else pair("stride", stride, 1)
+    gap, before = pair("dilation", dilation, 1), pair("padding", padding, 0)
+    oh, ow = out_sizes(x.shape, kernel, step, gap, before, ceil_mode)
+    return Window(kernel, step, gap, before, (x.shape[2], x.shape[3]), (oh, ow))
+
+
+def out_sizes(
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    step: tuple[int, ...],
+    gap: tuple[int, ...],
+    before: tuple[int, ...],
+    ceil_mode: bool,
+) -> list[int]:
+    """Return how many windows each axis of x has; raise if there is none or the padding is too wide."""
+    if any(p > k // 2 for p, k in zip(before, kernel, strict=True)):
+        raise ValueError(f"padding {before} must be at most half of kernel_size {kernel}")
+    out = []
+    for n, k, s, d, p in zip(shape[2:], kernel, step, gap, before, strict=True):
+        room = n + 2 * p - d * (k - 1) - 1
+        windows = (-(-room // s) if ceil_mode else room // s) + 1
+        if ceil_mode and (windows - 1) * s >= n + p:
+            windows -= 1  # the last one would start in the right padding: it is dropped
+        if windows < 1:
+            raise ValueError(
+                f"the window is larger than the padded x: kernel_size {kernel}, dilation {gap}, "
+                f"padding {before}, x {shape}"
+            )
+        out.append(windows)
+    return out

@@ -1,0 +1,198 @@
+"""Transposed convolution: every input entry adds a weighted copy of the kernel to the output.
+
+It is the transposed map of a convolution, not its inverse: what `conv2d` does backwards, it does
+forwards, and the other way round. So a network grows maps with it that a convolution shrank.
+
+Letters: N batch, C channels in, F channels out, G groups, H W input, kh kw kernel, OH OW output;
+(p, q) an input, (i, j) a tap of the kernel, (h, w) an output, s stride, d dilation, pad the padding;
+for lines L the length, k the kernel, OL the length of the output.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scratchnet.ops._array import Array, Pullback, require_same_dtype, shapes_of
+from scratchnet.ops._geometry import extents, per_axis, require_batch, window_over
+from scratchnet.ops._products import filter_windows, spread_windows, weight_sums
+from scratchnet.ops._window import Pair, Window
+
+__all__ = ["conv_transpose1d", "conv_transpose2d"]
+
+
+def conv_transpose2d(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
+    *,
+    needs: tuple[bool, ...] = (True, True, True),
+) -> tuple[Array, Pullback]:
+    """Lay a kernel, weighted by an input entry, over the output wherever `conv2d` would read it, and add.
+
+        y[n,f,h,w] = b[f] + Σ_cij W[c,f,i,j] · x[n,c,p,q]   over p·s + i·d − pad = h, q·s + j·d − pad = w
+        ∂L/∂x[n,c,p,q] = Σ_fij W[c,f,i,j] · dy[n, f, p·s + i·d − pad, q·s + j·d − pad]
+        ∂L/∂W[c,f,i,j] = Σ_npq x[n,c,p,q] · dy[n, f, p·s + i·d − pad, q·s + j·d − pad]
+        ∂L/∂b[f] = Σ_nhw dy[n,f,h,w]
+
+    Without b, ⟨conv_transpose2d(x, W), z⟩ = ⟨x, conv2d(z, W)⟩ for every z in the shape of y: the same
+    weight serves both, its first axis being the channels of the smaller map.
+
+    x: (N, C, H, W) · weight: (C, F/G, kh, kw) · bias: (F,) → y: (N, F, OH, OW),
+    OH = (H − 1)·stride − 2·padding + dilation·(kh−1) + output_padding + 1.
+    padding: an int or (rows, columns), cut off on both sides, where conv2d would add them.
+    output_padding: rows and columns more at the bottom and right, fewer than stride or dilation: of the
+    sizes that a strided conv2d brings to one H, the smallest has 0 of them. They get what the kernel
+    lays there, not zeros.
+    groups: channels in and out are split into G groups (f counts within its group in W).
+
+    >>> conv_transpose2d(np.array([[[[1.0, 2.0]]]]), np.array([[[[1.0, 10.0]]]]))[0]
+    array([[[[ 1., 12., 20.]]]])
+    """
+    window = _window_of(
+        "conv_transpose2d",
+        x,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+        axes=2,
+    )
+    return _convolve_transposed(x, weight, bias, window, groups, needs)
+
+
+def conv_transpose1d(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
+    *,
+    needs: tuple[bool, ...] = (True, True, True),
+) -> tuple[Array, Pullback]:
+    """Transposed convolution of lines: `conv_transpose2d` of images that have one row.
+
+        y[n,f,l] = b[f] + Σ_cj W[c,f,j] · x[n,c,q]   over q·s + j·d − pad = l
+        ∂L/∂x[n,c,q] = Σ_fj W[c,f,j] · dy[n, f, q·s + j·d − pad]
+        ∂L/∂W[c,f,j] = Σ_nq x[n,c,q] · dy[n, f, q·s + j·d − pad]
+        ∂L/∂b[f] = Σ_nl dy[n,f,l]
+
+    x: (N, C, L) · weight: (C, F/G, k) · bias: (F,) → y: (N, F, OL),
+    OL = (L − 1)·stride − 2·padding + dilation·(k−1) + output_padding + 1.
+
+    >>> conv_transpose1d(np.array([[[1.0, 2.0]]]), np.array([[[1.0, 10.0]]]))[0]
+    array([[[ 1., 12., 20.]]])
+    """
+    window = _window_of(
+        "conv_transpose1d",
+        x,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+        axes=1,
+    )
+    return _convolve_transposed(x, weight, bias, window, groups, needs)
+
+
+def _convolve_transposed(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    window: Window,
+    groups: int,
+    needs: tuple[bool, ...],
+) -> tuple[Array, Pullback]:
+    """Return y and its pullback: those of `conv2d` with y and dx exchanged (`_products.py`).
+
+    window: that of the convolution which leads from y to x.
+    """
+    need_x, need_weight, need_bias = (*needs, False)[:3]  # without a bias, needs has two entries
+    x_shape, w_shape, has_bias = x.shape, weight.shape, bias is not None
+    maps = x.reshape(*x_shape[:2], *window.out)
+    w = weight.reshape(*w_shape[:2], *window.kernel)
+    y = spread_windows(maps, w, window, groups)  # (N, F, OH, OW)
+    if bias is not None:
+        y += bias[:, None, None]
+    y_shape = y.shape
+    kept_x = maps if need_weight else None
+    kept_w = w if need_x else None
+
+    def pullback(dy: Array) -> tuple[Array | None, ...]:
+        dy = dy.reshape(y_shape)
+        dx: Array | None = None
+        dw: Array | None = None
+        if kept_x is not None:
+            dw = weight_sums(dy, kept_x, window, groups).reshape(w_shape)
+        if kept_w is not None:
+            dx = filter_windows(dy, kept_w, window, groups).reshape(x_shape)
+        if not has_bias:
+            return dx, dw
+        return dx, dw, dy.sum(axis=(0, 2, 3)) if need_bias else None
+
+    axes = x.ndim - 2
+    return y.reshape(*y_shape[:2], *window.image[-axes:]), pullback
+
+
+def _window_of(
+    name: str,
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair,
+    groups: int,
+    dilation: Pair,
+    axes: int,
+) -> Window:
+    """Check the arguments of a transposed convolution; return the window that slides over its output."""
+    require_same_dtype(name, x=x, weight=weight, bias=bias)
+    require_batch(name, x, axes)
+    shapes = shapes_of(x=x, weight=weight, bias=bias)
+    if weight.ndim != 2 + axes or 0 in weight.shape:
+        form = "(C, F/groups, kh, kw)" if axes == 2 else "(C, F/groups, k)"
+        raise ValueError(
+            f"weight takes the shape {form} with at least one channel and tap: {shapes}"
+        )
+    if not isinstance(groups, int | np.integer) or groups < 1 or weight.shape[0] % groups:
+        raise ValueError(
+            f"groups={groups} does not divide the {weight.shape[0]} input channels: {shapes}"
+        )
+    if x.shape[1] != weight.shape[0]:
+        raise ValueError(
+            f"weight expects {weight.shape[0]} input channels, x has {x.shape[1]}: {shapes}"
+        )
+    if bias is not None and bias.shape != (weight.shape[1] * groups,):
+        n = weight.shape[1] * groups
+        raise ValueError(f"bias takes one entry for each of {n} output channels: {shapes}")
+    kernel, size = weight.shape[2:], x.shape[2:]
+    steps, gaps = per_axis("stride", stride, 1, axes), per_axis("dilation", dilation, 1, axes)
+    cut = per_axis("padding", padding, 0, axes)
+    more = per_axis("output_padding", output_padding, 0, axes)
+    if any(m >= max(s, d) for m, s, d in zip(more, steps, gaps, strict=True)):
+        raise ValueError(
+            f"output_padding must be smaller than stride or dilation: {more}, stride {steps}, "
+            f"dilation {gaps}"
+        )
+    extent = extents(kernel, gaps)
+    out = tuple(
+        (n - 1) * s - 2 * c + e + m
+        for n, s, c, e, m in zip(size, steps, cut, extent, more, strict=True)
+    )
+    if min(out) < 1:
+        raise ValueError(f"the output would have the size {out}, padding is {cut}: {shapes}")
+    return window_over(kernel, steps, gaps, cut, out, size)

@@ -1,0 +1,159 @@
+"""Work spread over threads, with BLAS on one thread in each: products, copies and sums run side by side.
+
+NumPy gives up the interpreter's lock inside products, copies and ufuncs, so Python threads do run at
+the same time. Left to itself, BLAS splits only its products and leaves all copies between them to one
+thread. Here the work is cut into blocks instead, each a chain of copies, products and sums that stays
+in one core's cache, and BLAS is told to use one thread for as long as that lasts.
+
+The number of BLAS's threads is set through threadpoolctl (extra `fast`). Without it, and where threads
+cannot be started (WebAssembly), blocks run one after another and BLAS does as it likes.
+
+What is computed does not depend on the number of threads: the caller cuts the blocks, each writes to
+its own part of the result, and which thread takes which is all that varies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import numpy as np
+
+__all__ = ["get_num_threads", "run_blocks", "set_num_threads"]
+
+Block = TypeVar("Block")
+
+_num_threads: int | None = None  # until it is set or first asked for
+_workers: list[SimpleQueue[Any]] = []  # the queue of each thread that waits for work
+_busy = threading.Lock()  # held while blocks run on several threads
+_blas: Any = None  # threadpoolctl's controller of BLAS, made once; False where there is none
+
+
+def get_num_threads() -> int:
+    """Return how many threads share the work: at first OMP_NUM_THREADS, else the cores there are."""
+    global _num_threads
+    if _num_threads is None:
+        wanted = os.environ.get("OMP_NUM_THREADS", "")
+        _num_threads = int(wanted) if wanted.isdecimal() and int(wanted) else _count_cores()
+    return _num_threads
+
+
+def set_num_threads(num_threads: int) -> None:
+    """Let this many threads share the work, those of BLAS included.
+
+    Needs threadpoolctl (extra `fast`); without it an ImportError names the environment variable that
+    does the same when it is set before Python starts.
+    """
+    global _num_threads
+    if not isinstance(num_threads, int | np.integer) or num_threads < 1:
+        raise ValueError(f"num_threads is a whole number, at least 1, got {num_threads!r}")
+    blas = _blas_controller()
+    if not blas:
+        raise ImportError(
+            "threadpoolctl is needed to set the number of threads: pip install 'scratchnet[fast]', "
+            "or set OMP_NUM_THREADS before Python starts"
+        )
+    if not _busy.acquire(blocking=False):  # whose end would put BLAS's number back
+        raise RuntimeError("set_num_threads was called while blocks run on several threads")
+    try:
+        blas.limit(limits=int(num_threads))
+        _num_threads = int(num_threads)
+    finally:
+        _busy.release()
+
+
+def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> None:
+    """Call the function with every block, on several threads if there are several blocks.
+
+    The function writes its results where no other block does. The first error is raised here when
+    all threads have stopped. Called inside a block, or while another thread's blocks run, it runs its
+    blocks one after another: threads do not multiply.
+    """
+    n = min(get_num_threads(), len(blocks))
+    if n == 1 or not _blas_controller() or not _busy.acquire(blocking=False):
+        for block in blocks:
+            function(block)
+        return
+    try:
+        if not _start_workers(n - 1):
+            n = 1
+        left = iter(blocks)  # a list's iterator hands out each entry once, to whichever thread asks
+        errors: list[BaseException] = []
+        done: SimpleQueue[None] = SimpleQueue()
+        settings = np.geterr()  # NumPy's reactions to overflow and the like are each thread's own
+
+        def work() -> None:
+            try:
+                with np.errstate(**settings):
+                    for block in left:
+                        if errors:
+                            return
+                        function(block)
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                done.put(None)
+
+        with _blas.limit(limits=1):
+            for queue in _workers[: n - 1]:
+                queue.put(work)
+            work()
+            for _ in range(n):
+                done.get()  # also when this thread has failed: the others still write
+    finally:
+        _busy.release()
+    if errors:
+        raise errors[0]
+
+
+def _count_cores() -> int:
+    """Return how many cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _blas_controller() -> Any:
+    """Return threadpoolctl's controller of BLAS; False if it is absent or does not know this BLAS."""
+    global _blas
+    if _blas is None:
+        try:
+            from threadpoolctl import ThreadpoolController
+        except ImportError:
+            _blas = False
+        else:
+            found = ThreadpoolController().select(user_api="blas")
+            _blas = found if len(found) else False
+    return _blas
+
+
+def _start_workers(n: int) -> bool:
+    """Have at least n threads wait for work; return whether there are that many."""
+    with contextlib.suppress(RuntimeError):  # no thread can be started here
+        while len(_workers) < n:
+            queue: SimpleQueue[Any] = SimpleQueue()
+            threading.Thread(
+                target=_serve, args=(queue,), daemon=True, name=f"scratchnet {len(_workers) + 1}"
+            ).start()
+            _workers.append(queue)
+    return len(_workers) >= n
+
+
+def _serve(queue: SimpleQueue[Any]) -> None:
+    while True:
+        queue.get()()  # not kept under a name, or its arrays would stay alive until the next one
+
+
+def _after_fork() -> None:
+    """Forget the threads, which a forked process does not have, and a lock that one of them may hold."""
+    global _busy
+    _workers.clear()
+    _busy = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

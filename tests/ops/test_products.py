@@ -1,0 +1,146 @@
+"""The three products of a convolution: each the transpose of the others, by columns and on planes alike.
+
+Whole numbers in float64 are added and multiplied without rounding, so the laws hold to the last bit.
+"""
+
+import tracemalloc
+from unittest import mock
+
+import numpy as np
+import pytest
+from compare import normal, whole
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from scratchnet.ops import _planes, conv2d
+from scratchnet.ops._products import filter_windows, spread_windows, weight_sums
+from scratchnet.ops._window import Window
+
+
+@st.composite
+def cases(draw):
+    """A window over any image, and (N, G, channels and filters of a group).
+
+    Also windows that no convolution makes: padding far beyond the kernel, images that only some of
+    the windows see, outputs that see nothing.
+    """
+    two = [
+        draw(st.tuples(st.integers(low, high), st.integers(low, high)))
+        for low, high in ((1, 3), (1, 3), (1, 3), (0, 5), (1, 7), (1, 4))
+    ]
+    return Window(*two), tuple(draw(st.integers(low, 3)) for low in (0, 1, 1, 1))
+
+
+PADDING_BEYOND_THE_KERNEL = Window((2, 1), (1, 1), (1, 1), (4, 2), (2, 3), (9, 7)), (2, 2, 1, 1)
+STRIDE_BEYOND_THE_KERNEL = Window((1, 2), (3, 3), (1, 1), (0, 1), (7, 7), (3, 3)), (1, 3, 1, 2)
+DILATION_BEYOND_THE_STRIDE = Window((3, 2), (2, 3), (3, 2), (1, 0), (7, 6), (1, 2)), (2, 2, 2, 1)
+
+
+def over_all_cases(test):
+    for case in (PADDING_BEYOND_THE_KERNEL, STRIDE_BEYOND_THE_KERNEL, DILATION_BEYOND_THE_STRIDE):
+        test = example(case)(test)
+    return given(cases())(test)
+
+
+def arrays(case):
+    """Return x, weight, y for a case, and its number of groups."""
+    window, (n, groups, depth, filters) = case
+    x = whole((n, groups * depth, *window.image), 1)
+    weight = whole((groups * filters, depth, *window.kernel), 2)
+    return x, weight, whole((n, groups * filters, *window.out), 3), groups
+
+
+def products(case, on_planes):
+    x, weight, y, groups = arrays(case)
+    pays = ("filtering_pays", "spreading_pays", "summing_pays")
+    chosen = {name: mock.Mock(return_value=on_planes) for name in pays}
+    with mock.patch.multiple(_planes, **chosen):
+        return (
+            filter_windows(x, weight, case[0], groups),
+            spread_windows(y, weight, case[0], groups),
+            weight_sums(x, y, case[0], groups),
+        )
+
+
+@pytest.mark.parametrize("on_planes", [False, True])
+@over_all_cases
+def test_each_product_is_the_transpose_of_the_others(on_planes, case):
+    x, weight, y, _ = arrays(case)
+    filtered, spread, sums = products(case, on_planes)
+    assert (filtered.shape, spread.shape, sums.shape) == (y.shape, x.shape, weight.shape)
+    assert np.vdot(filtered, y) == np.vdot(x, spread) == np.vdot(weight, sums)
+
+
+@over_all_cases
+def test_planes_give_what_columns_give(case):
+    for by_columns, on_planes in zip(products(case, False), products(case, True), strict=True):
+        np.testing.assert_array_equal(on_planes, by_columns, strict=True)
+
+
+@pytest.mark.parametrize("bytes_", [1, 1500, 5000, 1 << 20])
+def test_results_do_not_depend_on_how_many_planes_are_taken_at_a_time(bytes_):
+    case = Window((3, 2), (1, 2), (1, 1), (1, 0), (5, 6), (5, 3)), (5, 3, 2, 2)
+    expected = products(case, on_planes=False)
+    with (
+        mock.patch.object(_planes, "COLUMN_BYTES", bytes_),
+        mock.patch.object(_planes, "PLANE_BYTES", bytes_),
+    ):
+        found = products(case, on_planes=True)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+def routes(x_shape, weight_shape, groups, stride=1):
+    """Return which of the three products of a convolution are taken on planes."""
+    names = ("filter_windows", "spread_windows", "weight_sums")
+    with mock.patch.multiple(
+        _planes, **{name: mock.Mock(wraps=getattr(_planes, name)) for name in names}
+    ):
+        y, pullback = conv2d(normal(x_shape), normal(weight_shape), None, stride, 1, 1, groups)
+        pullback(np.ones_like(y))
+        return {name for name in names if getattr(_planes, name).called}
+
+
+ALL = {"filter_windows", "spread_windows", "weight_sums"}
+
+
+@pytest.mark.parametrize(
+    ("channels", "weight_shape", "groups", "stride", "expected"),
+    [
+        (8, (8, 1, 3, 3), 8, 1, ALL),  # depthwise
+        (8, (16, 1, 3, 3), 8, 2, ALL),
+        (8, (8, 1, 3, 3), 8, 3, set()),  # windows side by side share nothing
+        (8, (8, 4, 3, 3), 2, 1, ALL - {"weight_sums"}),
+        (8, (8, 4, 3, 3), 2, 2, {"filter_windows"}),
+        (16, (16, 8, 3, 3), 2, 1, {"spread_windows"}),
+        (32, (32, 16, 3, 3), 2, 1, set()),
+        (2, (6, 1, 3, 3), 2, 1, set()),
+        (8, (8, 1, 1, 1), 8, 1, set()),  # a window of one entry needs no copy at all
+        (1, (1, 1, 3, 3), 1, 1, set()),
+        (4, (4, 4, 3, 3), 1, 1, set()),  # one group: the ordinary convolution
+    ],
+)
+def test_groups_of_few_channels_are_taken_on_planes(
+    channels, weight_shape, groups, stride, expected
+):
+    assert routes((2, channels, 6, 6), weight_shape, groups, stride) == expected
+
+
+def test_the_windows_of_a_single_row_are_not_copied_to_planes():
+    assert "filter_windows" not in routes((2, 8, 1, 9), (8, 1, 3, 3), 8, (3, 1))
+
+
+def test_a_depthwise_convolution_needs_no_more_than_blocks_beside_its_arrays():
+    x, weight = normal((2, 64, 60, 60), 1), normal((64, 1, 3, 3), 2)
+    y, pullback = conv2d(x, weight, None, 1, 1, 1, 64)
+    dy = np.ones_like(y)
+    pullback(dy)
+    tracemalloc.start()
+    try:
+        pullback(dy)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # dx, a block of columns, and planes and rows that are no larger than that.
+    one_image = x.nbytes // len(x) * 9
+    assert peak < x.nbytes + 3 * _planes.COLUMN_BYTES < one_image

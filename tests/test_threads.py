@@ -1,0 +1,180 @@
+"""Blocks on threads: every block once, errors raised, threads not multiplied, BLAS put back."""
+
+import os
+import sys
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+
+from scratchnet import threads
+from scratchnet.threads import get_num_threads, run_blocks, set_num_threads
+
+threadpoolctl = pytest.importorskip("threadpoolctl")
+
+
+@pytest.fixture
+def three_threads():
+    before = get_num_threads()
+    set_num_threads(3)
+    yield
+    set_num_threads(before)
+
+
+def blas_threads():
+    return {
+        lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"
+    }
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 1000])
+def test_every_block_runs_once(three_threads, n):
+    counts = np.zeros(n, int)
+
+    def work(i):
+        counts[i] += 1
+
+    run_blocks(work, range(n))
+    assert (counts == 1).all()
+
+
+def test_several_threads_run_at_once(three_threads):
+    met = threading.Barrier(3, timeout=30)
+    run_blocks(lambda _: met.wait(), range(3))  # breaks unless three wait at the same time
+
+
+def test_blas_has_one_thread_inside_and_its_own_number_after(three_threads):
+    inside = []
+    run_blocks(lambda _: inside.append(blas_threads()), range(4))
+    assert inside == [{1}] * 4
+    assert blas_threads() == {3}
+
+
+def test_an_error_in_a_block_is_raised_and_the_others_stop(three_threads):
+    started = []
+
+    def work(i):
+        started.append(i)
+        if i == 0:
+            raise ZeroDivisionError("block 0")
+        time.sleep(0.01)
+
+    with pytest.raises(ZeroDivisionError, match="block 0"):
+        run_blocks(work, range(1000))
+    assert len(started) < 1000
+    assert blas_threads() == {3}
+    test_every_block_runs_once(None, 7)  # and nothing is left locked
+
+
+def test_blocks_inside_a_block_do_not_start_more_threads(three_threads):
+    names = set()
+
+    def inner(_):
+        names.add(threading.current_thread().name)
+
+    run_blocks(lambda _: run_blocks(inner, range(5)), range(6))
+    assert len(names) <= 3
+
+
+def test_two_callers_at_once_both_get_all_their_blocks(three_threads):
+    counts = np.zeros((2, 500), int)
+
+    def call(caller):
+        def work(i):
+            counts[caller, i] += 1
+
+        run_blocks(work, range(500))
+
+    callers = [threading.Thread(target=call, args=(caller,)) for caller in range(2)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert (counts == 1).all()
+
+
+def test_the_callers_floating_point_settings_hold_in_every_block(three_threads):
+    met = threading.Barrier(3, timeout=30)
+
+    def divide(_):
+        met.wait()  # so that each thread takes one
+        np.ones(3) / np.zeros(3)
+
+    with np.errstate(divide="ignore"):
+        run_blocks(divide, range(3))
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        run_blocks(divide, range(3))
+
+
+def test_arrays_are_not_kept_after_the_call(three_threads):
+    class Result(np.ndarray):
+        pass
+
+    def call():
+        y = np.zeros(1000).view(Result)
+
+        def work(i):
+            y[i] = i
+
+        run_blocks(work, range(1000))
+        return weakref.ref(y)
+
+    gone = call()
+    for _ in range(200):  # a worker lets go of it a moment after it has said that it is done
+        if gone() is None:
+            break
+        time.sleep(0.01)
+    assert gone() is None
+
+
+def test_without_threadpoolctl_blocks_run_one_after_another(three_threads, monkeypatch):
+    monkeypatch.setattr(threads, "_blas", False)
+    order = []
+    run_blocks(lambda i: order.append((i, threading.current_thread().name)), range(5))
+    assert order == [(i, threading.current_thread().name) for i in range(5)]
+    with pytest.raises(ImportError, match=r"scratchnet\[fast\].*OMP_NUM_THREADS"):
+        set_num_threads(2)
+
+
+def test_where_threads_cannot_be_started_the_caller_does_all(three_threads, monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threads, "_workers", [])
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    test_every_block_runs_once(None, 7)
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, None, "2"])
+def test_a_number_of_threads_is_a_whole_number_above_zero(number):
+    with pytest.raises(ValueError, match=str(number)):
+        set_num_threads(number)
+
+
+def test_the_number_cannot_be_set_while_blocks_run(three_threads):
+    with pytest.raises(RuntimeError, match="while blocks run"):
+        run_blocks(lambda _: set_num_threads(2), range(3))
+
+
+def test_the_default_is_omp_num_threads_else_the_cores(monkeypatch):
+    for value, expected in (("5", 5), ("0", None), ("many", None), ("", None)):
+        monkeypatch.setattr(threads, "_num_threads", None)
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+        assert get_num_threads() == (expected or threads._count_cores())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is not available")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork with threads: it is what is tested
+def test_a_forked_process_starts_threads_of_its_own(three_threads):
+    test_every_block_runs_once(None, 7)  # the workers are there
+    child = os.fork()
+    if child == 0:
+        try:
+            test_several_threads_run_at_once(None)
+            os._exit(0)
+        except BaseException as error:
+            print(error, file=sys.stderr)
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
