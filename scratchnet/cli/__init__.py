@@ -1,4 +1,4 @@
-"""The command line: `scratchnet tour` and `scratchnet evaluate`, or `python -m scratchnet ...`."""
+"""The command line: `scratchnet COMMAND ...`, or `python -m scratchnet COMMAND ...`."""
 
 from scratchnet.cli.command_line import CommandError, main
 

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Sequence
 
 import scratchnet
+from scratchnet.cli import convert, inspect
+from scratchnet.cli.classify import command as classify
 from scratchnet.cli.error import CommandError
 from scratchnet.cli.evaluate import command as evaluate
 from scratchnet.cli.tour import command as tour
@@ -35,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--version", action="version", version=f"scratchnet {scratchnet.__version__}"
     )
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for command in (tour, evaluate):
+    for command in (tour, evaluate, classify, convert, inspect):
         command.add_command(commands)
     arguments = parser.parse_args(argv)
     name = f"scratchnet {arguments.command}"
