@@ -205,7 +205,7 @@ SECTION = Section(
         "scratchnet/training/loop.py",
         "scratchnet/ops/classification_loss.py",
         "scratchnet/optim/adam.py",
-        "scratchnet/nn/layers.py",
+        "scratchnet/nn/convolution.py",
         "scratchnet/cli/tour/experiments/digits.py",
     ),
     code="""
