@@ -72,9 +72,12 @@ def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> No
     The function writes its results where no other block does. The first error is raised here when
     all threads have stopped. Called inside a block, or while another thread's blocks run, it runs its
     blocks one after another: threads do not multiply.
+
+    BLAS has one thread even if there is only one block: a single product on several would leave BLAS's
+    own threads spinning for some 25 ms, in the way of the blocks that follow.
     """
     n = min(get_num_threads(), len(blocks))
-    if n == 1 or not _blas_controller() or not _busy.acquire(blocking=False):
+    if get_num_threads() == 1 or not _blas_controller() or not _busy.acquire(blocking=False):
         for block in blocks:
             function(block)
         return

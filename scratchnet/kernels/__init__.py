@@ -5,6 +5,7 @@ more can be done in advance and together:
 
     convolution.py   the kernel for a convolution's weights: as a matrix product, or tap by tap
     winograd.py      3×3 convolutions with a quarter of the multiplications
+    linear.py        the affine map
     pooling.py       the largest entry of each window
     blocks.py        how the work is cut, so that every step finds the last one's result in the cache
 
@@ -20,6 +21,7 @@ from scratchnet.kernels.convolution import (
     DirectConvolution,
     prepare_convolution,
 )
+from scratchnet.kernels.linear import LinearKernel
 from scratchnet.kernels.pooling import max_pool
 from scratchnet.kernels.winograd import WinogradConvolution
 
@@ -27,6 +29,7 @@ __all__ = [
     "Convolution",
     "DepthwiseConvolution",
     "DirectConvolution",
+    "LinearKernel",
     "WinogradConvolution",
     "max_pool",
     "prepare_convolution",

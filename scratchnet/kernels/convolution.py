@@ -39,6 +39,9 @@ WINOGRAD_LEAST_CHANNELS = 32
 class Convolution(Protocol):
     """A convolution that is ready: x (N, H, W, C) and residual like y → y (N, OH, OW, F)."""
 
+    def scale_filters(self, scale: Array) -> None:
+        """Multiply the weights of each filter, in place, by its entry of scale (F,)."""
+
     def __call__(
         self, x: Array, residual: Array | None = None, bounds: Bounds = NO_BOUNDS
     ) -> Array: ...
@@ -52,7 +55,7 @@ def prepare_convolution(
     dilation: tuple[int, int] = (1, 1),
     groups: int = 1,
 ) -> Convolution:
-    """Return the kernel that is quickest for these weights, which it copies.
+    """Return the kernel that is quickest for these weights, of which it keeps a copy.
 
     weight: (F, C/G, kh, kw) · bias: (F,) or None · padding: ((top, bottom), (left, right))
     """
@@ -132,6 +135,9 @@ class DirectConvolution(_Sliding):
         by_tap = np.array(grouped.transpose(0, 3, 4, 2, 1), order="C")
         self.weight = by_tap.reshape(groups, kh * kw * channels, filters // groups)
 
+    def scale_filters(self, scale: Array) -> None:
+        self.weight *= scale.reshape(self.groups, 1, -1)
+
     def __call__(
         self, x: Array, residual: Array | None = None, bounds: Bounds = NO_BOUNDS
     ) -> Array:
@@ -173,6 +179,9 @@ class DepthwiseConvolution(_Sliding):
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.bias = np.array(bias, weight.dtype)
         self.weight = np.array(weight[:, 0].transpose(1, 2, 0), order="C")  # (kh, kw, C)
+
+    def scale_filters(self, scale: Array) -> None:
+        self.weight *= scale
 
     def __call__(
         self, x: Array, residual: Array | None = None, bounds: Bounds = NO_BOUNDS

@@ -73,7 +73,7 @@ class WinogradConvolution:
     weight: (F, C, 3, 3) · bias: (F,) · padding: ((top, bottom), (left, right)) · m: 2 or 4
 
     Bᵀ d B of all entries of a tile at once is one product with the Kronecker matrix Bᵀ ⊗ Bᵀ, and
-    likewise for A: more multiplications than transforming rows and then columns, but in one product
+    likewise for A and G: more multiplications than transforming rows and then columns, but in one product
     of matrices instead of a dozen passes over memory.
     """
 
@@ -81,10 +81,15 @@ class WinogradConvolution:
         BT, G, AT = transforms(m)
         filters, channels = weight.shape[:2]
         self.m, self.padding, self.bias = m, padding, np.array(bias, weight.dtype)
-        U = np.einsum("pi,qj,fcij->pqcf", G, G, weight, dtype=np.float64, optimize=True)
-        self.weight = U.reshape(-1, channels, filters).astype(weight.dtype)  # (t², C, F)
+        # G g Gᵀ of all filters at once, likewise: (t², 9) @ (9, C·F) -> (t², C, F)
+        g = weight.reshape(filters, channels, 9).transpose(2, 1, 0).reshape(9, channels * filters)
+        self.weight = (np.kron(G, G).astype(weight.dtype) @ g).reshape(-1, channels, filters)
         self.input_transform = np.kron(BT, BT).astype(weight.dtype)  # (t², t²)
         self.output_transform = np.kron(AT, AT).astype(weight.dtype)  # (m², t²)
+
+    def scale_filters(self, scale: Array) -> None:
+        """Multiply the weights of each filter, in place, by its entry of scale (F,)."""
+        self.weight *= scale
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(F({self.m}, 3))"

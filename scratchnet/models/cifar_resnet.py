@@ -22,9 +22,8 @@ from scratchnet.models.residual_block import (
     BasicBlock,
     conv1x1,
     conv3x3,
-    folds,
+    fuse_pairs,
     init_convolutions,
-    with_fused_stem,
 )
 
 __all__ = ["CifarResNet", "PlainBlock", "ZeroPadShortcut", "cifar_resnet"]
@@ -65,14 +64,7 @@ class PlainBlock(BasicBlock):
 
     def fuse_layers(self) -> nn.Module:
         """Return what takes this one's place for inference (`nn.optimize_for_inference`)."""
-        if type(self).forward is not PlainBlock.forward or not (
-            folds(self.bn1) and folds(self.bn2)
-        ):
-            return self
-        pairs = {"conv1": (self.conv1, self.bn1), "conv2": (self.conv2, self.bn2)}
-        return nn.Sequential(
-            {k: nn.fuse(conv, norm, self.relu) for k, (conv, norm) in pairs.items()}
-        )
+        return fuse_pairs(self, 2) if type(self).forward is PlainBlock.forward else self
 
 
 class CifarResNet(nn.Module):
@@ -130,7 +122,7 @@ class CifarResNet(nn.Module):
 
     def fuse_layers(self) -> nn.Module:
         """Return what takes this one's place for inference (`nn.optimize_for_inference`)."""
-        return with_fused_stem(self) if type(self).forward is CifarResNet.forward else self
+        return fuse_pairs(self, 1) if type(self).forward is CifarResNet.forward else self
 
 
 def cifar_resnet(depth: int = 20, num_classes: int = 10, **options: Any) -> CifarResNet:

@@ -19,9 +19,8 @@ __all__ = [
     "FusedBlock",
     "conv1x1",
     "conv3x3",
-    "folds",
+    "fuse_pairs",
     "init_convolutions",
-    "with_fused_stem",
 ]
 
 NormLayer: TypeAlias = Callable[[int], nn.Module]  # makes the layer for so many channels
@@ -103,7 +102,7 @@ class BasicBlock(nn.Module):
         """Return what takes this one's place for inference (`nn.optimize_for_inference`)."""
         if type(self).forward is not BasicBlock.forward:
             return self  # a class derived from this one, which computes something else
-        return _fused(self, (self.conv1, self.bn1), (self.conv2, self.bn2))
+        return _fused_block(self, 2)
 
 
 class Bottleneck(nn.Module):
@@ -155,7 +154,7 @@ class Bottleneck(nn.Module):
         """Return what takes this one's place for inference (`nn.optimize_for_inference`)."""
         if type(self).forward is not Bottleneck.forward:
             return self  # as in BasicBlock
-        return _fused(self, (self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3))
+        return _fused_block(self, 3)
 
 
 class FusedBlock(nn.Module):
@@ -180,21 +179,20 @@ class FusedBlock(nn.Module):
         return self.get_submodule(f"conv{self.depth}")(out, shortcut)
 
 
-def _fused(block: BasicBlock | Bottleneck, *layers: tuple[nn.Conv2d, nn.Module]) -> nn.Module:
-    """Return the FusedBlock of a block; itself if its normalisation is not one that folds."""
-    if not all(folds(norm) for _, norm in layers):
+def fuse_pairs(block: Any, depth: int) -> Any:
+    """Fuse conv1 … conv{depth} with bn1 … and ReLU, in place, if they are layers that fuse; return block."""
+    names = [(f"conv{i}", f"bn{i}") for i in range(1, depth + 1)]
+    if all(nn.can_fuse(getattr(block, a), getattr(block, b), block.relu) for a, b in names):
+        for conv, norm in names:  # each gives up its plain weights before the next is laid out
+            setattr(block, conv, nn.fuse(getattr(block, conv), getattr(block, norm), block.relu))
+            setattr(block, norm, nn.Identity())
+        block.relu = nn.Identity()
+    return block
+
+
+def _fused_block(block: Any, depth: int) -> nn.Module:
+    fuse_pairs(block, depth)
+    convolutions = [block.get_submodule(f"conv{i}") for i in range(1, depth + 1)]
+    if not isinstance(convolutions[0], nn.FusedConv2d):
         return block
-    return FusedBlock([nn.fuse(conv, norm, block.relu) for conv, norm in layers], block.downsample)
-
-
-def folds(norm: nn.Module) -> bool:
-    """Whether a normalisation is batch norm by running statistics: in eval mode a fixed affine map."""
-    return type(norm) is nn.BatchNorm2d and norm.running_mean is not None
-
-
-def with_fused_stem(model: Any) -> nn.Module:
-    """Return a network whose conv1, bn1 and relu have become one layer, conv1, if they can."""
-    if folds(model.bn1):
-        model.conv1 = nn.fuse(model.conv1, model.bn1, model.relu)
-        model.bn1 = model.relu = nn.Identity()
-    return model
+    return FusedBlock(convolutions, block.downsample)

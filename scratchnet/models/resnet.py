@@ -32,8 +32,8 @@ from scratchnet.models.residual_block import (
     Bottleneck,
     NormLayer,
     conv1x1,
+    fuse_pairs,
     init_convolutions,
-    with_fused_stem,
 )
 from scratchnet.models.weights import (
     ResNet18_Weights,
@@ -147,7 +147,7 @@ class ResNet(nn.Module):
 
     def fuse_layers(self) -> nn.Module:
         """Return what takes this one's place for inference (`nn.optimize_for_inference`)."""
-        return with_fused_stem(self) if type(self).forward is ResNet.forward else self
+        return fuse_pairs(self, 1) if type(self).forward is ResNet.forward else self
 
 
 def _resnet(

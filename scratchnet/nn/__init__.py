@@ -29,7 +29,9 @@ from scratchnet.nn.convolution import (
 from scratchnet.nn.dropout import Dropout, Dropout1d, Dropout2d
 from scratchnet.nn.inference import (
     FusedConv2d,
+    FusedLinear,
     FusedMaxPool2d,
+    can_fuse,
     fold_batch_norm,
     fuse,
     optimize_for_inference,
@@ -104,6 +106,7 @@ __all__ = [
     "Flatten",
     "Fold",
     "FusedConv2d",
+    "FusedLinear",
     "FusedMaxPool2d",
     "GroupNorm",
     "Hardsigmoid",
@@ -143,6 +146,7 @@ __all__ = [
     "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
+    "can_fuse",
     "fold_batch_norm",
     "fuse",
     "init",

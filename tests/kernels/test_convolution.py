@@ -169,6 +169,19 @@ def test_weights_are_copied():
         np.testing.assert_array_equal(kernel(x), before)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("m", [None, 2, 4])
+def test_scaling_the_filters_scales_the_result(groups, m):
+    weight, scale, x = normal((4, 4 // groups, 3, 3), 1), normal(4, 2), normal((2, 6, 7, 4), 3)
+    if m is None:
+        kernel = prepare_convolution(weight, None, groups=groups)
+    else:
+        kernel = WinogradConvolution(weight[:, :1].repeat(4, 1), np.zeros(4), ((0, 0), (0, 0)), m)
+    expected = kernel(x) * scale
+    kernel.scale_filters(scale)
+    np.testing.assert_allclose(kernel(x), expected, rtol=0, atol=1e-12)
+
+
 def test_any_strides_of_the_input_will_do():
     weight = whole((3, 2, 3, 3), 1)
     x = whole((2, 2, 7, 6), 2)

@@ -40,9 +40,9 @@ def test_folding_a_batch_norm_is_the_stated_equation():
     norm = trained(nn.BatchNorm2d(3))
     weight, bias, x = normal((3, 2, 3, 3), 1), normal(3, 2), normal((2, 2, 6, 6), 3)
     for b in (bias, None):
-        folded, shift = fold_batch_norm(weight, b, norm)
-        expected = norm(functional.conv2d(x, weight, b))
-        np.testing.assert_allclose(functional.conv2d(x, folded, shift), expected, atol=1e-12)
+        scale, shift = fold_batch_norm(norm, b)
+        folded = functional.conv2d(x, scale[:, None, None, None] * weight, shift)
+        np.testing.assert_allclose(folded, norm(functional.conv2d(x, weight, b)), atol=1e-12)
 
 
 LAYERS = st.lists(

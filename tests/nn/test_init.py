@@ -226,3 +226,16 @@ def test_bad_input_is_named():
     with pytest.raises(RuntimeError, match="recorded Tensor must not be changed"):
         init.zeros_(recorded)
     assert recorded.item() == 2
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "transposed"])
+def test_values_drawn_in_pieces_are_those_drawn_at_once(layout, monkeypatch):
+    monkeypatch.setattr(init, "_PIECE", 7)
+    for draw, reference in (
+        (init.uniform_, np.random.default_rng(3).uniform(-1.0, 2.0, (5, 6))),
+        (init.normal_, np.random.default_rng(3).normal(-1.0, 2.0, (5, 6))),
+    ):
+        tensor = empty((5, 6) if layout == "contiguous" else (6, 5))
+        if layout == "transposed":
+            tensor.data = tensor.data.T
+        np.testing.assert_array_equal(draw(tensor, -1.0, 2.0, rng=3).data, reference.astype("f"))

@@ -1,4 +1,4 @@
-"""What section 5 computes: the confusion matrix of tumours, and what is read from it."""
+"""What section 6 computes: the confusion matrix of tumours, and what is read from it."""
 
 from __future__ import annotations
 

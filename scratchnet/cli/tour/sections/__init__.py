@@ -9,6 +9,7 @@ from scratchnet.cli.tour.sections import (
     digits,
     perceptron,
     r2,
+    residual,
     roc,
     validation,
 )
@@ -19,6 +20,7 @@ SECTIONS: tuple[Section, ...] = (
     perceptron.SECTION,
     convolution.SECTION,
     digits.SECTION,
+    residual.SECTION,
     validation.SECTION,
     confusion.SECTION,
     roc.SECTION,

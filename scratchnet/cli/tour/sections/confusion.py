@@ -1,4 +1,4 @@
-"""Section 5: the confusion matrix, precision and recall."""
+"""Section 6: the confusion matrix, precision and recall."""
 
 from __future__ import annotations
 
