@@ -10,18 +10,37 @@ Letters: N batch, H W image, C channels, all channels-last: (N, H, W, C).
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from scratchnet.ops._array import Array
+from scratchnet.threads import run_blocks
 
-__all__ = ["BLOCK_BYTES", "Block", "cut", "padded_rows", "scratch"]
+__all__ = [
+    "BLOCK_BYTES",
+    "NO_BOUNDS",
+    "Block",
+    "Bounds",
+    "cut",
+    "finish",
+    "padded_rows",
+    "run",
+    "scratch",
+]
 
-BLOCK_BYTES = 2 << 20  # what a block gathers: a little more than the second-level cache of a core
+# What a block gathers. Twice the second-level cache of a core: smaller blocks lose more by smaller
+# products than they gain.
+BLOCK_BYTES = 2 << 20
 
 Padding = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right))
+Bounds = tuple[float | None, float | None]  # what y is clipped to: ReLU (0, None), ReLU6 (0, 6)
+NO_BOUNDS: Bounds = (None, None)
+
+AnyBlock = TypeVar("AnyBlock")
 
 
 class Block(NamedTuple):
@@ -44,24 +63,36 @@ def cut(n_images: int, n_rows: int, bytes_per_row: int) -> list[Block]:
             Block(slice(i, min(i + images, n_images)), slice(0, n_rows))
             for i in range(0, n_images, images)
         ]
-    n_blocks = -(-n_rows * bytes_per_row // BLOCK_BYTES)
+    n_blocks = max(1, -(-n_rows * bytes_per_row // BLOCK_BYTES))
     if n_images == 1:
         n_blocks += n_blocks % 2  # an odd one would leave a thread without work
-    height = -(-n_rows // max(1, n_blocks))
+    n_blocks = min(n_blocks, n_rows)
+    edges = [i * n_rows // n_blocks for i in range(n_blocks + 1)]
     return [
-        Block(slice(i, i + 1), slice(row, min(row + height, n_rows)))
+        Block(slice(i, i + 1), slice(first, stop))
         for i in range(n_images)
-        for row in range(0, n_rows, height)
+        for first, stop in pairwise(edges)
     ]
+
+
+def run(work: Callable[[AnyBlock], None], blocks: Sequence[AnyBlock]) -> None:
+    """Work out all blocks, on threads (`run_blocks`), without floating-point warnings.
+
+    What overflows shows in the result as infinity; and some of BLAS's kernels raise flags for numbers
+    that they load and do not use.
+    """
+    with np.errstate(all="ignore"):
+        run_blocks(work, blocks)
 
 
 _own = threading.local()
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return an array with anything in it, which this thread reuses under this name.
+    """Return an array with anything in it: this thread's memory of this name, which is never given back.
 
-    Fresh memory would be mapped page by page on first writing, which costs as much as the writing.
+    Whoever asks for a name again overwrites what it held. Fresh memory would be mapped page by page on
+    first writing, which costs as much as the writing.
     """
     buffers = _own.__dict__
     n_bytes = prod(shape) * dtype.itemsize
@@ -90,3 +121,16 @@ def padded_rows(x: Array, images: slice, first: int, stop: int, left: int, width
     rows[:, inside, left + right :] = 0
     rows[:, inside, left : left + right] = x[images, top : max(top, bottom), :right]
     return rows
+
+
+def finish(y: Array, bias: Array | None, residual: Array | None, bounds: Bounds) -> None:
+    """Add bias and residual and clip, in place, while this part of y is still in the cache."""
+    if bias is not None:
+        y += bias
+    if residual is not None:
+        y += residual
+    low, high = bounds
+    if high is not None:
+        np.clip(y, low, high, out=y)
+    elif low is not None:
+        np.maximum(y, low, out=y)

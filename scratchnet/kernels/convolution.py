@@ -2,8 +2,9 @@
 
     y = clip(W ∗ x + b + residual)      `ops.conv2d` defines W ∗ x; clip is ReLU's or ReLU6's
 
-Letters: N batch, C channels in, F filters, G groups, H W image, kh kw kernel, OH OW output, s stride;
-K = kh·kw·C/G the length of a window (over i, j, c), P the windows of a block. Channels come last.
+Letters: N batch (n of them in a block), C channels in, F filters, G groups, H W image, kh kw kernel,
+OH OW output, (s, t) stride and (d, e) dilation of rows and columns; K = kh·kw·C/G the length of a window
+(over i, j, c), P the windows of a block. Channels come last.
 """
 
 from __future__ import annotations
@@ -13,24 +14,25 @@ from typing import Protocol
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from scratchnet.kernels.blocks import Block, Padding, cut, padded_rows, scratch
+from scratchnet.kernels.blocks import (
+    NO_BOUNDS,
+    Block,
+    Bounds,
+    Padding,
+    cut,
+    finish,
+    padded_rows,
+    run,
+    scratch,
+)
+from scratchnet.kernels.winograd import WinogradConvolution
 from scratchnet.ops._array import Array
-from scratchnet.threads import run_blocks
 
-__all__ = [
-    "Bounds",
-    "Convolution",
-    "DepthwiseConvolution",
-    "DirectConvolution",
-    "finish",
-    "prepare_convolution",
-]
+__all__ = ["Convolution", "DepthwiseConvolution", "DirectConvolution", "prepare_convolution"]
 
-Bounds = tuple[float | None, float | None]  # what y is clipped to: ReLU (0, None), ReLU6 (0, 6)
-NO_BOUNDS: Bounds = (None, None)
-
-# Winograd's transformed weights take 4 and 1.8 times the room of the plain ones. For large ones reading
-# that costs more than the multiplications that it saves, and for few channels the transforms do.
+# Winograd's transformed weights take 4 times the room of the plain ones for F(4, 3), 1.8 times for F(2, 3).
+# For large ones reading them costs more than the multiplications that they save, and for few channels
+# the transforms do. In float16 the numbers in the transforms would leave no digits.
 WINOGRAD_4_MOST_WEIGHTS = 128 * 128
 WINOGRAD_2_MOST_WEIGHTS = 256 * 256
 WINOGRAD_LEAST_CHANNELS = 32
@@ -59,18 +61,15 @@ def prepare_convolution(
 
     weight: (F, C/G, kh, kw) · bias: (F,) or None · padding: ((top, bottom), (left, right))
     """
-    from scratchnet.kernels.winograd import WinogradConvolution
-
     filters, channels, *kernel = weight.shape
     bias = np.zeros(filters) if bias is None else bias
     if groups == filters and channels == 1 and groups > 1:
         return DepthwiseConvolution(weight, bias, stride, padding, dilation)
     is_3x3 = kernel == [3, 3] and stride == dilation == (1, 1) and groups == 1
-    if is_3x3 and min(filters, channels) >= WINOGRAD_LEAST_CHANNELS:
-        if filters * channels <= WINOGRAD_4_MOST_WEIGHTS and weight.dtype.itemsize >= 4:
-            return WinogradConvolution(weight, bias, padding, 4)
-        if filters * channels <= WINOGRAD_2_MOST_WEIGHTS and weight.dtype.itemsize >= 4:
-            return WinogradConvolution(weight, bias, padding, 2)
+    enough = min(filters, channels) >= WINOGRAD_LEAST_CHANNELS and weight.dtype != np.float16
+    if is_3x3 and enough and filters * channels <= WINOGRAD_2_MOST_WEIGHTS:
+        m = 4 if filters * channels <= WINOGRAD_4_MOST_WEIGHTS else 2
+        return WinogradConvolution(weight, bias, padding, m)
     return DirectConvolution(weight, bias, stride, padding, dilation, groups)
 
 
@@ -147,20 +146,18 @@ class DirectConvolution(_Sliding):
 
         def work(block: Block) -> None:
             windows = self.windows(x, block, OW)  # (n, rows, OW, kh, kw, C)
-            by_group = windows.reshape(*windows.shape[:5], groups, -1) if groups > 1 else windows
             P = windows.shape[0] * windows.shape[1] * OW
             if self.kernel == (1, 1) and groups == 1 and windows.flags.c_contiguous:
                 cols = windows.reshape(1, P, K)  # each entry is its own window: nothing to gather
             else:
-                cols = scratch("a", (groups, P, K), x.dtype)
-                if groups > 1:
-                    by_group = np.moveaxis(by_group, 5, 0)  # (G, n, rows, OW, kh, kw, C/G)
-                np.copyto(cols.reshape(by_group.shape), by_group)
+                cols = scratch("windows", (groups, P, K), x.dtype)
+                by_group = np.moveaxis(windows.reshape(*windows.shape[:5], groups, -1), 5, 0)
+                np.copyto(cols.reshape(by_group.shape), by_group)  # (G, n, rows, OW, kh, kw, C/G)
             part = y[block].reshape(P, groups, group_filters)  # a view: whole rows, or whole images
             np.matmul(cols, self.weight, out=part.transpose(1, 0, 2))  # (G, P, K) @ (G, K, F/G)
             finish(y[block], self.bias, None if residual is None else residual[block], bounds)
 
-        run_blocks(work, cut(len(x), OH, OW * K * groups * x.itemsize))
+        run(work, cut(len(x), OH, OW * K * groups * x.itemsize))
         return y
 
 
@@ -191,7 +188,7 @@ class DepthwiseConvolution(_Sliding):
 
         def work(block: Block) -> None:
             windows, part = self.windows(x, block, OW), y[block]
-            product = scratch("a", part.shape, x.dtype)
+            product = scratch("windows", part.shape, x.dtype)
             for i, j in np.ndindex(self.kernel):
                 tap = windows[:, :, :, i, j]  # (n, rows, OW, C)
                 if (i, j) == (0, 0):
@@ -201,18 +198,5 @@ class DepthwiseConvolution(_Sliding):
             finish(part, self.bias, None if residual is None else residual[block], bounds)
 
         # Three arrays of the block's size are at work: the input, the product and the sum.
-        run_blocks(work, cut(len(x), OH, 3 * OW * x.shape[3] * x.itemsize))
+        run(work, cut(len(x), OH, 3 * OW * x.shape[3] * x.itemsize))
         return y
-
-
-def finish(y: Array, bias: Array | None, residual: Array | None, bounds: Bounds) -> None:
-    """Add bias and residual and clip, in place, while this part of y is still in the cache."""
-    if bias is not None:
-        y += bias
-    if residual is not None:
-        y += residual
-    low, high = bounds
-    if high is not None:
-        np.clip(y, low, high, out=y)
-    elif low is not None:
-        np.maximum(y, y.dtype.type(low), out=y)

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scratchnet.kernels.blocks import BLOCK_BYTES
-from scratchnet.kernels.convolution import NO_BOUNDS, Bounds, finish
+from scratchnet.kernels.blocks import BLOCK_BYTES, NO_BOUNDS, Bounds, finish, run
 from scratchnet.ops._array import Array
-from scratchnet.threads import run_blocks
 
 __all__ = ["LinearKernel"]
 
@@ -43,5 +41,5 @@ class LinearKernel:
         # Two blocks at least, for two threads.
         n_blocks = max(2, -(-self.weight.nbytes // BLOCK_BYTES))
         size = max(1, -(-F // n_blocks))
-        run_blocks(work, [slice(f, min(f + size, F)) for f in range(0, F, size)])
+        run(work, [slice(f, min(f + size, F)) for f in range(0, F, size)])
         return y.reshape(*x.shape[:-1], F)

@@ -1,18 +1,17 @@
 """The largest entry of each window, for channels-last arrays, without a derivative.
 
-Letters: N batch, H W image, C channels, kh kw kernel, OH OW output.
+Letters: N batch (n of them in a block), H W image, C channels, kh kw kernel, (i, j) its tap, OH OW output,
+(p, q) its entry, (s, t) stride and (d, e) dilation of rows and columns, top and left the padding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from scratchnet.kernels.blocks import Block, cut, scratch
+from scratchnet.kernels.blocks import Block, cut, run, scratch
 from scratchnet.ops._array import Array
+from scratchnet.ops._pooling_window import lowest
 from scratchnet.ops._window import Window
-from scratchnet.threads import run_blocks
 
 __all__ = ["max_pool"]
 
@@ -31,29 +30,19 @@ def max_pool(x: Array, window: Window) -> Array:
 
     def work(block: Block) -> None:
         n, n_rows = block.images.stop - block.images.start, block.rows.stop - block.rows.start
-        r = scratch("a", (n, n_rows, W, C), x.dtype)
-        r[...] = -np.inf
-        for p, h in _seen(window, 0, block.rows):
+        # The window of this block: its first row of outputs is number 0.
+        above = window.before[0] - block.rows.start * window.stride[0]
+        part_window = window._replace(before=(above, window.before[1]), out=(n_rows, OW))
+        r = scratch("columns' maxima", (n, n_rows, W, C), x.dtype)
+        r[...] = lowest(x.dtype)
+        for i in range(window.kernel[0]):
+            p, h = part_window.along(0, i)
             np.maximum(r[:, p], x[block.images, h], out=r[:, p])
         part = y[block]
-        part[...] = -np.inf
-        for q, w in _seen(window, 1, slice(0, OW)):
+        part[...] = lowest(x.dtype)
+        for j in range(window.kernel[1]):
+            q, w = part_window.along(1, j)
             np.maximum(part[:, :, q], r[:, :, w], out=part[:, :, q])
 
-    run_blocks(work, cut(N, OH, (window.stride[0] + 1) * W * C * x.itemsize))
+    run(work, cut(N, OH, (window.stride[0] + 1) * W * C * x.itemsize))
     return y
-
-
-def _seen(window: Window, axis: int, out: slice) -> Iterator[tuple[slice, slice]]:
-    """Yield for each tap along one axis (outputs, counted from out.start; the inputs they look at)."""
-    step, n = window.stride[axis], window.image[axis]
-    for tap in range(window.kernel[axis]):
-        shift = (
-            tap * window.dilation[axis] - window.before[axis]
-        )  # output p looks at p·step + shift
-        first = max(out.start, -(shift // step))
-        stop = min(out.stop, (n - 1 - shift) // step + 1)
-        if first < stop:
-            start = first * step + shift
-            inputs = slice(start, start + (stop - first - 1) * step + 1, step)
-            yield slice(first - out.start, stop - out.start), inputs

@@ -22,6 +22,10 @@ or another one to stand in its place:
             return self
 
 Without it the module's convolutions are made ready one by one, and its batch norms stay.
+
+Fused layers stand at the place of the first, and Identity at the places of the others. So a network whose
+Sequentials are called as a whole computes the same as before; one that calls their entries one by one
+and uses what stands between a convolution and its batch norm or ReLU does not.
 """
 
 from __future__ import annotations
@@ -33,7 +37,7 @@ import numpy as np
 
 from scratchnet import kernels
 from scratchnet.autograd import Tensor, is_grad_enabled
-from scratchnet.kernels.convolution import Bounds
+from scratchnet.kernels.blocks import NO_BOUNDS, Bounds
 from scratchnet.nn.activation import ReLU, ReLU6
 from scratchnet.nn.containers import Sequential
 from scratchnet.nn.convolution import Conv2d
@@ -58,7 +62,7 @@ __all__ = [
 
 
 def optimize_for_inference(model: Module, inplace: bool = False) -> Module:
-    """Return a network that computes the same in less time, and can no longer be trained.
+    """Return a network that computes the same in less time, forward only.
 
     Convolutions take up the batch norm, ReLU or ReLU6 after them, and where a module says so (the
     blocks of ResNet do) the residual that is added in between; affine maps take up ReLU. In float32
@@ -67,9 +71,13 @@ def optimize_for_inference(model: Module, inplace: bool = False) -> Module:
 
     model: in eval mode, else ValueError. It is copied first; with inplace=True it is itself turned
     into the form that is returned, layer by layer, which needs less memory, and is of no other use
-    afterwards. The form has no parameters and no state to save: keep the model, or its file.
+    afterwards. Its fused layers have no parameters, and asking for them raises: keep the model, or its
+    file. The other layers stay what they were.
 
-    Between the fused layers arrays are laid out channels-last, though their shape stays (N, C, H, W).
+    Between the fused layers arrays lie channels-last in memory, where windows are gathered in longer
+    runs, though their shape stays (N, C, H, W). What a named layer returns (`create_feature_extractor`)
+    is then what stands after all that was fused into it. Where an input is infinite, more outputs than
+    in the plain network are NaN (`kernels/winograd.py`).
     """
     if any(module.training for module in model.modules()):
         raise ValueError(
@@ -98,9 +106,7 @@ def fuse(conv: Module, norm: Module | None = None, activation: Module | None = N
         scale, shift = fold_batch_norm(norm, shift)
     bounds = _bounds_of(activation)
     if bounds is None:
-        raise TypeError(
-            f"fuse takes ReLU, ReLU6 or Identity after a convolution, got {activation!r}"
-        )
+        raise TypeError(f"fuse takes ReLU, ReLU6 or Identity as the activation, got {activation!r}")
     (rows, columns), (d, e) = conv.stride, conv.dilation
     top_bottom, left_right = sides_of(
         conv.padding, extents(conv.kernel_size, conv.dilation), conv.stride
@@ -194,7 +200,7 @@ class FusedConv2d(_Frozen):
 class FusedLinear(_Frozen):
     """clip(x Wᵀ + b), the features shared among threads.   x: (…, in_features) → (…, out_features)"""
 
-    def __init__(self, linear: Linear, bounds: Bounds = (None, None)) -> None:
+    def __init__(self, linear: Linear, bounds: Bounds = NO_BOUNDS) -> None:
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.dtype, self.bounds = linear.weight.dtype, bounds
         bias = None if linear.bias is None else linear.bias.data
@@ -267,7 +273,7 @@ def _fuse_neighbours(sequence: Sequential) -> None:
         if _is_fusible(layer):
             setattr(sequence, name, fuse(layer, norm, activation))
         elif type(layer) is Linear:
-            setattr(sequence, name, FusedLinear(layer, _bounds_of(activation) or (None, None)))
+            setattr(sequence, name, FusedLinear(layer, _bounds_of(activation) or NO_BOUNDS))
         else:
             continue
         for later in names[i + 1 : i + 1 + (norm is not None) + (activation is not None)]:
@@ -287,8 +293,8 @@ def _is_foldable(layer: Module | None) -> TypeGuard[BatchNorm2d]:
 def _bounds_of(activation: Module | None) -> Bounds | None:
     """Return what an activation clips to, None for one that does something else."""
     known: dict[type, Bounds] = {
-        type(None): (None, None),
-        Identity: (None, None),
+        type(None): NO_BOUNDS,
+        Identity: NO_BOUNDS,
         ReLU: (0.0, None),
         ReLU6: (0.0, 6.0),
     }

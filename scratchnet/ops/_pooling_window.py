@@ -1,9 +1,13 @@
-"""The window of a pool: how its options are checked, and how many windows fit.
+"""The window of a pool: how its options are checked, how many windows fit, what padding counts as.
 
 Letters: N batch, C channels, H W image.
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 
 from scratchnet.ops._array import Array
 from scratchnet.ops._window import Pair, Window, pair
@@ -44,3 +48,10 @@ def out_sizes(
             )
         out.append(windows)
     return out
+
+
+def lowest(dtype: np.dtype[Any]) -> Any:
+    """Return what no entry is below: the padding under a maximum."""
+    if dtype.kind not in "fiu":
+        raise TypeError(f"a maximum is of real numbers, got dtype {dtype}")
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min

@@ -37,14 +37,14 @@ class Window(NamedTuple):
 
     def taps(self) -> Iterator[tuple[tuple[int, int], tuple[Any, ...], tuple[Any, ...]]]:
         """Yield (tap, at_out, at_in): through this tap, the outputs y[at_out] look at x[at_in]."""
-        rows = [self._axis(0, i) for i in range(self.kernel[0])]
-        columns = [self._axis(1, j) for j in range(self.kernel[1])]
+        rows = [self.along(0, i) for i in range(self.kernel[0])]
+        columns = [self.along(1, j) for j in range(self.kernel[1])]
         for i, (p, h) in enumerate(rows):
             for j, (q, w) in enumerate(columns):
                 yield (i, j), (..., p, q), (..., h, w)
 
-    def _axis(self, axis: int, tap: int) -> tuple[slice, slice]:
-        """Return the outputs at which this tap sees the input, and the input entries that it sees."""
+    def along(self, axis: int, tap: int) -> tuple[slice, slice]:
+        """Return along one axis the outputs at which a tap sees the input, and what entries it sees."""
         step, n, out = self.stride[axis], self.image[axis], self.out[axis]
         shift = tap * self.dilation[axis] - self.before[axis]  # output p looks at p·step + shift
         first = max(0, -(shift // step))  # ⌈−shift/step⌉: the first p that looks at 0 or beyond

@@ -17,7 +17,7 @@ import numpy as np
 
 from scratchnet.ops._array import Array, Pullback, as_float, masked
 from scratchnet.ops._lines import as_rows, of_lines, single
-from scratchnet.ops._pooling_window import out_sizes, pooling_window
+from scratchnet.ops._pooling_window import lowest, out_sizes, pooling_window
 from scratchnet.ops._window import Pair, Window, require_images
 
 __all__ = ["avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d"]
@@ -53,7 +53,7 @@ def max_pool2d(
     """
     require_images("max_pool2d", x)
     window = pooling_window(x, kernel_size, stride, padding, dilation, ceil_mode)
-    y = _reduce_windows(np.maximum, x, window, _lowest(x.dtype))
+    y = _reduce_windows(np.maximum, x, window, lowest(x.dtype))
 
     def pullback(dy: Any) -> tuple[Array]:
         dy = dy[0] if return_indices else dy
@@ -88,13 +88,6 @@ def max_pool1d(
     """
     rows, options = _of_one_row("max_pool1d", x, kernel_size, stride, padding, dilation, ceil_mode)
     return of_lines(*max_pool2d(rows, *options, ceil_mode, return_indices))
-
-
-def _lowest(dtype: np.dtype[Any]) -> Any:
-    """Return what no entry is below: the padding under a maximum."""
-    if dtype.kind not in "fiu":
-        raise TypeError(f"a maximum is of real numbers, got dtype {dtype}")
-    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
 def _first_maxima(
