@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
@@ -28,8 +29,9 @@ __all__ = ["get_num_threads", "run_blocks", "set_num_threads"]
 Block = TypeVar("Block")
 
 _num_threads: int | None = None  # until it is set or first asked for
-_workers: list[SimpleQueue[Any]] = []  # the queue of each thread that waits for work
+_workers: list[tuple[threading.Thread, SimpleQueue[Any]]] = []  # threads that wait for work
 _busy = threading.Lock()  # held while blocks run on several threads
+_limited: Any = None  # what puts BLAS's number of threads back, while blocks run
 _blas: Any = None  # threadpoolctl's controller of BLAS, made once; False where there is none
 
 
@@ -71,20 +73,20 @@ def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> No
 
     The function writes its results where no other block does. The first error is raised here when
     all threads have stopped. Called inside a block, or while another thread's blocks run, it runs its
-    blocks one after another: threads do not multiply.
+    blocks one after another: threads do not multiply. A block must not fork the process.
 
     BLAS has one thread even if there is only one block: a single product on several would leave BLAS's
     own threads spinning for some 25 ms, in the way of the blocks that follow.
     """
-    n = min(get_num_threads(), len(blocks))
-    if get_num_threads() == 1 or not _blas_controller() or not _busy.acquire(blocking=False):
+    alone = get_num_threads() == 1 or sys.is_finalizing()  # at exit no other thread runs any more
+    if alone or not _blas_controller() or not _busy.acquire(blocking=False):
         for block in blocks:
             function(block)
         return
+    global _limited
     try:
-        if not _start_workers(n - 1):
-            n = 1
-        left = iter(blocks)  # a list's iterator hands out each entry once, to whichever thread asks
+        workers = _workers_for(min(get_num_threads(), len(blocks)) - 1)
+        left = iter(list(blocks))  # hands out each entry once, to whichever thread asks
         errors: list[BaseException] = []
         done: SimpleQueue[None] = SimpleQueue()
         settings = np.geterr()  # NumPy's reactions to overflow and the like are each thread's own
@@ -101,13 +103,19 @@ def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> No
             finally:
                 done.put(None)
 
-        with _blas.limit(limits=1):
-            for queue in _workers[: n - 1]:
+        with _blas.limit(limits=1) as _limited:
+            for queue in workers:
                 queue.put(work)
             work()
-            for _ in range(n):
-                done.get()  # also when this thread has failed: the others still write
+            running = 1 + len(workers)
+            while running:  # also when one has failed or Ctrl-C was pressed: the others still write
+                try:
+                    done.get()
+                    running -= 1
+                except BaseException as error:
+                    errors.append(error)
     finally:
+        _limited = None
         _busy.release()
     if errors:
         raise errors[0]
@@ -134,16 +142,16 @@ def _blas_controller() -> Any:
     return _blas
 
 
-def _start_workers(n: int) -> bool:
-    """Have at least n threads wait for work; return whether there are that many."""
-    with contextlib.suppress(RuntimeError):  # no thread can be started here
+def _workers_for(n: int) -> list[SimpleQueue[Any]]:
+    """Return the queues of n threads that wait for work; fewer where no more can be started."""
+    _workers[:] = [(thread, queue) for thread, queue in _workers if thread.is_alive()]
+    with contextlib.suppress(RuntimeError):
         while len(_workers) < n:
             queue: SimpleQueue[Any] = SimpleQueue()
-            threading.Thread(
-                target=_serve, args=(queue,), daemon=True, name=f"scratchnet {len(_workers) + 1}"
-            ).start()
-            _workers.append(queue)
-    return len(_workers) >= n
+            thread = threading.Thread(target=_serve, args=(queue,), daemon=True, name="scratchnet")
+            thread.start()
+            _workers.append((thread, queue))
+    return [queue for _, queue in _workers[:n]]
 
 
 def _serve(queue: SimpleQueue[Any]) -> None:
@@ -152,10 +160,13 @@ def _serve(queue: SimpleQueue[Any]) -> None:
 
 
 def _after_fork() -> None:
-    """Forget the threads, which a forked process does not have, and a lock that one of them may hold."""
-    global _busy
+    """Forget the threads, which a forked process does not have, and what they were in the middle of."""
+    global _busy, _limited
     _workers.clear()
     _busy = threading.Lock()
+    if _limited is not None:
+        _limited.restore_original_limits()
+        _limited = None
 
 
 if hasattr(os, "register_at_fork"):

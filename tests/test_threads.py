@@ -1,6 +1,7 @@
 """Blocks on threads: every block once, errors raised, threads not multiplied, BLAS put back."""
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -165,13 +166,72 @@ def test_the_default_is_omp_num_threads_else_the_cores(monkeypatch):
         assert get_num_threads() == (expected or threads._count_cores())
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_has_died_is_replaced(three_threads):
+    test_every_block_runs_once(None, 7)
+    for thread, queue in list(threads._workers):
+        queue.put(sys.exit)
+        thread.join()
+    test_several_threads_run_at_once(None)
+
+
+def test_blocks_run_at_the_very_end_of_a_program():
+    program = """
+import numpy as np
+from scratchnet import threads
+threads.set_num_threads(2)
+class Late:
+    def __del__(self):
+        threads.run_blocks(counts.append, range(5))
+        print(counts)
+threads.run_blocks(lambda i: None, range(5))
+counts = []
+late = Late()
+late.self = late
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert found.stdout == "[0, 1, 2, 3, 4]\n"
+
+
+def test_an_interrupt_is_raised_after_all_threads_have_stopped(three_threads, monkeypatch):
+    writing = []
+
+    class Interrupted(threads.SimpleQueue):
+        def get(self):
+            if not writing:
+                writing.append(True)
+                raise KeyboardInterrupt
+            return super().get()
+
+    finished = []
+
+    def work(i):
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.05)
+        finished.append(i)
+
+    test_every_block_runs_once(None, 7)  # the workers have their queues
+    monkeypatch.setattr(threads, "SimpleQueue", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_blocks(work, range(3))
+    n = len(finished)
+    time.sleep(0.1)
+    assert len(finished) == n
+    assert blas_threads() == {3}
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is not available")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork with threads: it is what is tested
 def test_a_forked_process_starts_threads_of_its_own(three_threads):
     test_every_block_runs_once(None, 7)  # the workers are there
+    threads._limited = threads._blas.limit(limits=1)  # as in the middle of another thread's blocks
     child = os.fork()
+    threads._after_fork()
     if child == 0:
         try:
+            assert blas_threads() == {3}
             test_several_threads_run_at_once(None)
             os._exit(0)
         except BaseException as error:

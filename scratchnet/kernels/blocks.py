@@ -25,11 +25,13 @@ __all__ = [
     "NO_BOUNDS",
     "Block",
     "Bounds",
+    "Padding",
+    "Workspace",
     "cut",
     "finish",
     "padded_rows",
+    "residual_like",
     "run",
-    "scratch",
 ]
 
 # What a block gathers. Twice the second-level cache of a core: smaller blocks lose more by smaller
@@ -67,7 +69,8 @@ def cut(n_images: int, n_rows: int, bytes_per_row: int) -> list[Block]:
     if n_images == 1:
         n_blocks += n_blocks % 2  # an odd one would leave a thread without work
     n_blocks = min(n_blocks, n_rows)
-    edges = [i * n_rows // n_blocks for i in range(n_blocks + 1)]
+    # Rounded up: the calling thread, which begins first, has the larger block.
+    edges = [-(-i * n_rows // n_blocks) for i in range(n_blocks + 1)]
     return [
         Block(slice(i, i + 1), slice(first, stop))
         for i in range(n_images)
@@ -75,43 +78,60 @@ def cut(n_images: int, n_rows: int, bytes_per_row: int) -> list[Block]:
     ]
 
 
-def run(work: Callable[[AnyBlock], None], blocks: Sequence[AnyBlock]) -> None:
-    """Work out all blocks, on threads (`run_blocks`), without floating-point warnings.
+class Workspace:
+    """Memory in which blocks are worked out, by name, kept from one block to the next.
+
+    Fresh memory would be mapped page by page on first writing, which costs as much as the writing.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, Array] = {}
+
+    def __call__(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Return an array with anything in it; what the name held before may be overwritten."""
+        n_bytes = prod(shape) * dtype.itemsize
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < n_bytes:
+            buffer = self._buffers[name] = np.empty(n_bytes, np.uint8)
+        entries: Array = buffer[:n_bytes].view(dtype).reshape(shape)
+        return entries
+
+
+_own = threading.local()  # each thread's workspaces that are not in use
+
+
+def run(work: Callable[[AnyBlock, Workspace], None], blocks: Sequence[AnyBlock]) -> None:
+    """Call work(block, workspace) for all blocks, on threads, without floating-point warnings.
+
+    A thread keeps its workspace for good. What is called in between, as by a signal, gets another one.
 
     What overflows shows in the result as infinity; and some of BLAS's kernels raise flags for numbers
     that they load and do not use.
     """
+
+    def in_workspace(block: AnyBlock) -> None:
+        free = _own.__dict__.setdefault("workspaces", [])
+        workspace = free.pop() if free else Workspace()
+        try:
+            work(block, workspace)
+        finally:
+            free.append(workspace)
+
     with np.errstate(all="ignore"):
-        run_blocks(work, blocks)
+        run_blocks(in_workspace, blocks)
 
 
-_own = threading.local()
-
-
-def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return an array with anything in it: this thread's memory of this name, which is never given back.
-
-    Whoever asks for a name again overwrites what it held. Fresh memory would be mapped page by page on
-    first writing, which costs as much as the writing.
-    """
-    buffers = _own.__dict__
-    n_bytes = prod(shape) * dtype.itemsize
-    buffer = buffers.get(name)
-    if buffer is None or buffer.size < n_bytes:
-        buffer = buffers[name] = np.empty(n_bytes, np.uint8)
-    entries: Array = buffer[:n_bytes].view(dtype).reshape(shape)
-    return entries
-
-
-def padded_rows(x: Array, images: slice, first: int, stop: int, left: int, width: int) -> Array:
+def padded_rows(
+    x: Array, images: slice, first: int, stop: int, left: int, width: int, workspace: Workspace
+) -> Array:
     """Return rows [first, stop) and columns [−left, width − left) of some images, zeros outside x.
 
-    Where nothing is outside it is a view of x, else a copy in scratch memory.
+    Where nothing is outside it is a view of x, else a copy in the workspace, under "padded".
     """
     _, H, W, C = x.shape
     if first >= 0 and stop <= H and left == 0 and width == W:
         return x[images, first:stop]
-    rows = scratch("padded", (images.stop - images.start, stop - first, width, C), x.dtype)
+    rows = workspace("padded", (images.stop - images.start, stop - first, width, C), x.dtype)
     top, bottom = max(0, first), min(H, stop)
     right = max(0, min(W, width - left))  # a window may leave out the last columns of x
     inside = slice(max(0, top - first), max(0, bottom - first))
@@ -121,6 +141,18 @@ def padded_rows(x: Array, images: slice, first: int, stop: int, left: int, width
     rows[:, inside, left + right :] = 0
     rows[:, inside, left : left + right] = x[images, top : max(top, bottom), :right]
     return rows
+
+
+def residual_like(residual: Array | None, y: Array) -> Array | None:
+    """Return the residual spread to the shape of y, as an addition would; ValueError if it does not fit."""
+    if residual is None:
+        return None
+    try:
+        return np.broadcast_to(residual, y.shape)
+    except ValueError:
+        raise ValueError(
+            f"a residual {residual.shape} cannot be added to {y.shape} (channels last)"
+        ) from None
 
 
 def finish(y: Array, bias: Array | None, residual: Array | None, bounds: Bounds) -> None:

@@ -19,11 +19,12 @@ from scratchnet.kernels.blocks import (
     Block,
     Bounds,
     Padding,
+    Workspace,
     cut,
     finish,
     padded_rows,
+    residual_like,
     run,
-    scratch,
 )
 from scratchnet.kernels.winograd import WinogradConvolution
 from scratchnet.ops._array import Array
@@ -99,7 +100,7 @@ class _Sliding:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(kernel={self.kernel}, stride={self.stride})"
 
-    def windows(self, x: Array, block: Block, OW: int) -> Array:
+    def windows(self, x: Array, block: Block, OW: int, workspace: Workspace) -> Array:
         """Return the windows of a block, a view (n, rows, OW, kh, kw, C) of x or of a padded copy."""
         (kh, kw), (s, t), (d, e) = self.kernel, self.stride, self.dilation
         (top, _), (left, _) = self.padding
@@ -108,7 +109,7 @@ class _Sliding:
         stop = first + (n_rows - 1) * s + (kh - 1) * d + 1
         # Columns beyond the last window are left out; x is seen as it is where none are missing.
         width = max((OW - 1) * t + (kw - 1) * e + 1, x.shape[2] if left == 0 else 0)
-        rows = padded_rows(x, block.images, first, stop, left, width)
+        rows = padded_rows(x, block.images, first, stop, left, width, workspace)
         a, b, c, unit = rows.strides
         shape = (len(rows), n_rows, OW, kh, kw, x.shape[3])
         return as_strided(rows, shape, (a, b * s, c * t, b * d, c * e, unit), writeable=False)
@@ -143,14 +144,15 @@ class DirectConvolution(_Sliding):
         groups, K, group_filters = self.weight.shape
         OH, OW = self.out_size(x)
         y = np.empty((len(x), OH, OW, groups * group_filters), x.dtype)
+        residual = residual_like(residual, y)
 
-        def work(block: Block) -> None:
-            windows = self.windows(x, block, OW)  # (n, rows, OW, kh, kw, C)
+        def work(block: Block, workspace: Workspace) -> None:
+            windows = self.windows(x, block, OW, workspace)  # (n, rows, OW, kh, kw, C)
             P = windows.shape[0] * windows.shape[1] * OW
             if self.kernel == (1, 1) and groups == 1 and windows.flags.c_contiguous:
                 cols = windows.reshape(1, P, K)  # each entry is its own window: nothing to gather
             else:
-                cols = scratch("windows", (groups, P, K), x.dtype)
+                cols = workspace("windows", (groups, P, K), x.dtype)
                 by_group = np.moveaxis(windows.reshape(*windows.shape[:5], groups, -1), 5, 0)
                 np.copyto(cols.reshape(by_group.shape), by_group)  # (G, n, rows, OW, kh, kw, C/G)
             part = y[block].reshape(P, groups, group_filters)  # a view: whole rows, or whole images
@@ -185,10 +187,11 @@ class DepthwiseConvolution(_Sliding):
     ) -> Array:
         OH, OW = self.out_size(x)
         y = np.empty((len(x), OH, OW, x.shape[3]), x.dtype)
+        residual = residual_like(residual, y)
 
-        def work(block: Block) -> None:
-            windows, part = self.windows(x, block, OW), y[block]
-            product = scratch("windows", part.shape, x.dtype)
+        def work(block: Block, workspace: Workspace) -> None:
+            windows, part = self.windows(x, block, OW, workspace), y[block]
+            product = workspace("windows", part.shape, x.dtype)
             for i, j in np.ndindex(self.kernel):
                 tap = windows[:, :, :, i, j]  # (n, rows, OW, C)
                 if (i, j) == (0, 0):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scratchnet.kernels.blocks import BLOCK_BYTES, NO_BOUNDS, Bounds, finish, run
+from scratchnet.kernels.blocks import BLOCK_BYTES, NO_BOUNDS, Bounds, Workspace, finish, run
 from scratchnet.ops._array import Array
 
 __all__ = ["LinearKernel"]
@@ -33,7 +33,7 @@ class LinearKernel:
         rows = x.reshape(-1, D)  # (N, D)
         y = np.empty((len(rows), F), x.dtype)
 
-        def work(block: slice) -> None:
+        def work(block: slice, workspace: Workspace) -> None:
             part = y[:, block]
             np.matmul(rows, self.weight[block].T, out=part)  # (N, D) @ (D, f)
             finish(part, self.bias[block], None, bounds)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scratchnet.kernels.blocks import Block, cut, run, scratch
+from scratchnet.kernels.blocks import Block, Workspace, cut, run
 from scratchnet.ops._array import Array
 from scratchnet.ops._pooling_window import lowest
 from scratchnet.ops._window import Window
@@ -28,12 +28,12 @@ def max_pool(x: Array, window: Window) -> Array:
     OH, OW = window.out
     y = np.empty((N, OH, OW, C), x.dtype)
 
-    def work(block: Block) -> None:
+    def work(block: Block, workspace: Workspace) -> None:
         n, n_rows = block.images.stop - block.images.start, block.rows.stop - block.rows.start
         # The window of this block: its first row of outputs is number 0.
         above = window.before[0] - block.rows.start * window.stride[0]
         part_window = window._replace(before=(above, window.before[1]), out=(n_rows, OW))
-        r = scratch("columns' maxima", (n, n_rows, W, C), x.dtype)
+        r = workspace("columns' maxima", (n, n_rows, W, C), x.dtype)
         r[...] = lowest(x.dtype)
         for i in range(window.kernel[0]):
             p, h = part_window.along(0, i)

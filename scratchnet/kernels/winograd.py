@@ -43,11 +43,12 @@ from scratchnet.kernels.blocks import (
     Block,
     Bounds,
     Padding,
+    Workspace,
     cut,
     finish,
     padded_rows,
+    residual_like,
     run,
-    scratch,
 )
 from scratchnet.ops._array import Array
 
@@ -129,12 +130,14 @@ class WinogradConvolution:
             raise ValueError(f"the 3×3 kernel extends beyond the padded image: x {x.shape[1:3]}")
         TH, TW = -(-OH // m), -(-OW // m)  # tiles; the last ones may hang over the edge
         y = np.empty((len(x), OH, OW, F), dtype)
+        residual = residual_like(residual, y)
 
-        def work(block: Block) -> None:
+        def work(block: Block, workspace: Workspace) -> None:
             tile_rows = block.rows.stop - block.rows.start
             first = block.rows.start * m
+            stop = first + tile_rows * m + 2
             seen = padded_rows(
-                x, block.images, first - top, first - top + tile_rows * m + 2, left, TW * m + 2
+                x, block.images, first - top, stop - top, left, TW * m + 2, workspace
             )
             n = len(seen)
             T = n * tile_rows * TW
@@ -144,30 +147,30 @@ class WinogradConvolution:
                 seen, (t, t, n, tile_rows, TW, C), (b, c, a, b * m, c * m, unit), writeable=False
             )
             # Each step's result lies where the input of the step before was: two pieces of memory do.
-            d = scratch("even steps", (places, T * C), dtype)
+            d = workspace("even steps", (places, T * C), dtype)
             np.copyto(d.reshape(tiles.shape), tiles)
-            V = scratch("odd steps", (places, T * C), dtype)
+            V = workspace("odd steps", (places, T * C), dtype)
             np.matmul(self.input_transform, d, out=V)  # (t², t²) @ (t², T·C)
-            M = scratch("even steps", (places, T, F), dtype)
+            M = workspace("even steps", (places, T, F), dtype)
             np.matmul(V.reshape(places, T, C), self.weight, out=M)  # (t², T, C) @ (t², C, F)
-            Y = scratch("odd steps", (m * m, T * F), dtype)
+            Y = workspace("odd steps", (m * m, T * F), dtype)
             M = M.reshape(places, T * F)
             np.matmul(self.output_transform, M, out=Y)  # (m², t²) @ (t², T·F)
             rows = slice(first, min(first + tile_rows * m, OH))
             part = y[block.images, rows]
-            self._put(Y.reshape(m, m, n, tile_rows, TW, F), part)
+            self._put(Y.reshape(m, m, n, tile_rows, TW, F), part, workspace)
             finish(part, None, None if residual is None else residual[block.images, rows], bounds)
 
         run(work, cut(len(x), TH, TW * places * max(C, F) * dtype.itemsize))
         return y
 
-    def _put(self, Y: Array, part: Array) -> None:
+    def _put(self, Y: Array, part: Array, workspace: Workspace) -> None:
         """Write Y + bias, the outputs by place in their tile, to where they belong in part of y."""
         m, _, n, tile_rows, TW, F = Y.shape
         _, rows, columns, _ = part.shape
         whole = (n, tile_rows * m, TW * m, F)
         # Tiles that hang over the edge are put together beside y, and what belongs to y is copied.
-        target: Any = part if part.shape == whole else scratch("even steps", whole, Y.dtype)
+        target: Any = part if part.shape == whole else workspace("even steps", whole, Y.dtype)
         by_tile = target.reshape(n, tile_rows, m, TW, m, F)
         np.add(Y, self.bias, out=by_tile.transpose(2, 4, 0, 1, 3, 5))
         if target is not part:

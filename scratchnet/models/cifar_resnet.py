@@ -4,9 +4,9 @@
     layer1  n blocks of  width channels                                               H
     layer2  n blocks of 2·width channels, the first with stride 2                     H/2
     layer3  n blocks of 4·width channels, the first with stride 2                     H/4
-    head    mean over all positions → affine map to the classes
+    head    global average pooling (the mean over all positions) → fully connected layer
 
-Two convolutions in each of 3n blocks, one in the stem and the affine map: depth = 6n + 2.
+Two convolutions in each of 3n blocks, one in the stem and the fully connected layer: depth = 6n + 2.
 
 Letters: N batch, H W image, K classes, C channels.
 
@@ -64,7 +64,7 @@ class PlainBlock(BasicBlock):
 
     def fuse_layers(self) -> nn.Module:
         """Return what takes this one's place for inference (`nn.optimize_for_inference`)."""
-        return fuse_pairs(self, 2) if type(self).forward is PlainBlock.forward else self
+        return fuse_pairs(self, 2)
 
 
 class CifarResNet(nn.Module):
@@ -122,7 +122,7 @@ class CifarResNet(nn.Module):
 
     def fuse_layers(self) -> nn.Module:
         """Return what takes this one's place for inference (`nn.optimize_for_inference`)."""
-        return fuse_pairs(self, 1) if type(self).forward is CifarResNet.forward else self
+        return fuse_pairs(self, 1)
 
 
 def cifar_resnet(depth: int = 20, num_classes: int = 10, **options: Any) -> CifarResNet:

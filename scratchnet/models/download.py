@@ -24,7 +24,7 @@ from scratchnet.files import replacing
 __all__ = ["DownloadError", "cache_dir", "cached_file"]
 
 _CHUNK = 1 << 18
-_MAX_BYTES = 1 << 32  # for a server that never stops; the largest file of weights here is 2²⁸ bytes
+_MAX_BYTES = 1 << 32  # for a server that never stops; the largest file of weights here has 276 MB
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 

@@ -3,62 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from threading import RLock, get_ident
 from typing import Any
 
 from scratchnet.nn import Module
+from scratchnet.nn._listening import listening
+from scratchnet.nn.fused import Absorbed, Frozen
 
-__all__ = ["FeatureExtractor", "create_feature_extractor", "intercepted", "module_of"]
-
-# Two threads that gave the same module another class, and took it back in another order, would leave
-# one behind: so only one intercepts at a time.
-_lock = RLock()
+__all__ = ["FeatureExtractor", "create_feature_extractor", "module_of"]
 
 
 class _Enough(BaseException):
-    """Everything asked for was recorded: the rest of the network need not run."""
+    """Everything asked for was recorded: the rest of the network need not run.
 
-
-@contextmanager
-def intercepted(after: Mapping[Module, Callable[[Any], Any]]) -> Iterator[None]:
-    """Within this context, replace what a call of a module returns by what its function makes of it.
-
-    A module gets, for the time, a class derived from its own with another `__call__`; nothing is added
-    to its attributes, over which another thread may be walking. Only calls in this thread are touched;
-    others that intercept wait. At the end every module is as it was, after an error too.
+    Not an Exception: a `forward` that catches those must not catch this.
     """
-    thread = get_ident()
-
-    def derived(kind: type[Module], function: Callable[[Any], Any]) -> type[Module]:
-        def call(self: Module, *inputs: Any, **options: Any) -> Any:
-            out = kind.__call__(self, *inputs, **options)
-            return function(out) if get_ident() == thread else out
-
-        return type(kind.__name__, (kind,), {"__call__": call})
-
-    with _lock:
-        before = {module: type(module) for module in after}
-        try:
-            for module, function in after.items():
-                module.__class__ = derived(before[module], function)
-            yield
-        finally:
-            for module, kind in before.items():
-                module.__class__ = kind
 
 
 def module_of(model: Module, name: str) -> Module:
-    """Return the module of this dotted name; ValueError with the names nearest to it if there is none."""
+    """Return the module of this dotted name; ValueError with the names nearest to it if there is none.
+
+    So also where `optimize_for_inference` has fused it with what follows it.
+    """
     modules = {path: module for path, module in model._walk() if path}
     if name not in modules:
         near = get_close_matches(name, modules, n=4) or list(modules)[:4]
         raise ValueError(
             f"{type(model).__name__} has no module {name!r}; near it: {', '.join(near) or 'none'}"
         )
-    return modules[name]
+    found = modules[name]
+    if isinstance(found, Absorbed) or (isinstance(found, Frozen) and found.absorbs):
+        raise ValueError(
+            f"{name!r} was fused for inference and no longer returns what it did: name a module "
+            "around it, or take the plain model"
+        )
+    return found
 
 
 class FeatureExtractor(Module):
@@ -76,6 +56,10 @@ class FeatureExtractor(Module):
         for name in self.return_nodes:
             self._find(name)
 
+    def fuse_layers(self) -> Module:
+        """Refuse: what its layers return would no longer be what their names say."""
+        raise TypeError("optimize the model for inference first, then create the feature extractor")
+
     def _find(self, name: str) -> tuple[Module, int]:
         """Return the module of a name, and which of its calls is meant: "relu_1" is relu's second."""
         repeated = re.fullmatch(r"(.+)_([1-9]\d*)", name)
@@ -87,25 +71,24 @@ class FeatureExtractor(Module):
         wanted = {name: self._find(name) for name in self.return_nodes}
         n_calls: dict[Module, int] = dict.fromkeys((module for module, _ in wanted.values()), 0)
         found: dict[str, Any] = {}
-        enough = _Enough()
 
-        def record(module: Module) -> Callable[[Any], Any]:
-            def after(out: Any) -> Any:
+        mine = object()  # an extractor may stand inside the model of another one
+
+        def record(module: Module, out: Any) -> Any:
+            if module in n_calls:
                 for name, call in wanted.items():
                     if call == (module, n_calls[module]):
                         found[name] = out
                 n_calls[module] += 1
                 if len(found) == len(wanted):
-                    raise enough
-                return out
-
-            return after
+                    raise _Enough(mine)
+            return out
 
         try:
-            with intercepted({module: record(module) for module in n_calls}):
+            with listening(record):
                 self.model(*inputs, **options)
         except _Enough as raised:
-            if raised is not enough:  # that of an extractor around this one
+            if raised.args != (mine,):
                 raise
         if missing := [name for name in wanted if name not in found]:
             counts = ", ".join(f"{name} ({n_calls[wanted[name][0]]} calls)" for name in missing)
@@ -124,9 +107,8 @@ def create_feature_extractor(
 
     The result follows `Module`: arrays in eval mode for arrays, otherwise Tensors, through which
     gradients flow. The model stops once all layers have been reached: what lies behind them costs
-    nothing, and its running statistics are left alone. The model is not changed, but while the
-    extractor runs, its layers report to it: extractors in several threads take turns, and plain calls
-    of the model in another thread are not recorded.
+    nothing, and its running statistics are left alone. The model is not changed, and calls of it in
+    other threads are not recorded.
 
     Other than in torchvision the keys of its `state_dict` begin with "model.", single operations
     inside a layer (an addition) have no name, and the layers in use are the same in both modes.

@@ -1,6 +1,7 @@
 """Grad-CAM: at which places of an image a network found what speaks for a class.
 
-Letters: N batch, C channels of the layer, h w its positions, K classes.
+Letters: N batch, C channels of the layer, k one of them, h w its height and width, (i, j) a position,
+K classes, c one of them.
 
 Source: Selvaraju et al. 2017, "Grad-CAM: visual explanations from deep networks via gradient-based
 localization", eq. 1 and 2.
@@ -10,16 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from scratchnet.autograd import Tensor, enable_grad
-from scratchnet.models.feature_extraction import intercepted, module_of
+from scratchnet.models.feature_extraction import module_of
 from scratchnet.nn import Module
+from scratchnet.nn._listening import listening
+from scratchnet.nn.fused import Frozen
 
 __all__ = ["grad_cam"]
+
+_turns = (
+    RLock()
+)  # while one call has frozen a model, another must not take that for its usual state
 
 
 def grad_cam(
@@ -34,7 +42,7 @@ def grad_cam(
         map = max(0, Σ_k w_k A_k)                          (eq. 2)
 
     A: what the layer returns, (N, C, h, w); of a layer that is called more than once, the last time.
-    For a ResNet "layer4" is usual: the last maps before the mean over all positions.
+    For a ResNet "layer4" is usual: the last maps before global average pooling.
 
     model: in eval mode, since in training an image changes what batch norm does to the others; it
     returns logits (N, K). x: images (N, …), prepared as for the model. layer: a dotted name or the
@@ -43,21 +51,30 @@ def grad_cam(
     Returns (maps (N, h, w) in the dtype of A, classes (N,)). The maps are not scaled: divide by the
     maximum for a picture, which is 0 where nothing speaks for the class. Gradients of parameters are
     neither computed nor changed; another thread must not train the model meanwhile.
+
+    >>> from scratchnet import nn
+    >>> net = nn.Sequential(nn.Identity(), nn.Flatten(), nn.Linear(2, 1)).eval()
+    >>> net[2].weight.data[:] = [[1.0, 3.0]]  # so the one map counts with w = (1 + 3)/2
+    >>> grad_cam(net, np.array([[[[5.0, -1.0]]]], np.float32), "0")
+    (array([[[10.,  0.]]], dtype=float32), array([0]))
     """
     if model.training:
         raise ValueError("grad_cam takes a model in eval mode: call model.eval() first")
+    if any(isinstance(module, Frozen) for module in model.modules()):
+        raise ValueError("grad_cam takes the plain model: its form for inference has no gradients")
     target = module_of(model, layer) if isinstance(layer, str) else layer
     seen: list[Tensor] = []
 
-    def start_here(out: Any) -> Tensor:
+    def start_here(module: Module, out: Any) -> Any:
         """Cut the tape: the gradient is wanted of what the layer returned, not of what made it."""
+        if module is not target:
+            return out
         if not isinstance(out, Tensor) or out.ndim != 4:
             raise ValueError(f"grad_cam: {layer!r} must return maps (N, C, h, w), got {_told(out)}")
         seen.append(out.detach().requires_grad_())
         return seen[-1]
 
-    # Frozen within the context that only one thread is in: it would else see what another had frozen.
-    with enable_grad(), intercepted({target: start_here}), _frozen(model):
+    with enable_grad(), _turns, _frozen(model), listening(start_here):
         logits = model(x if isinstance(x, Tensor) else Tensor(x))
     if not seen:
         raise ValueError(f"grad_cam: the forward pass did not call {layer!r}")

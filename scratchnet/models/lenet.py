@@ -18,11 +18,11 @@ __all__ = ["LeNet"]
 class LeNet(nn.Module):
     """LeNet-5 for images of 28 × 28 pixels: 61,750 parameters for 10 classes in grey.
 
-        C1  6 kernels of 5×5, border 2    28×28     S2  2×2 pool    14×14
+        C1  6 kernels of 5×5, padding 2   28×28     S2  2×2 pool    14×14
         C3  16 kernels of 5×5             10×10     S4  2×2 pool     5×5
-        C5  120 units   F6  84 units   output K units
+        fully connected: C5  120 units   F6  84 units   output K units
 
-    The layout and the sizes are those of 1998 (the border makes 32×32 of 28×28, as there). What has
+    The layout and the sizes are those of 1998 (the padding makes 32×32 of 28×28, as there). What has
     become usual since: ReLU for the scaled tanh, the maximum for the trained mean of each window,
     every kernel of C3 sees all maps, batch norm, and logits for cross-entropy in the place of
     distances to drawn figures. Pooling comes before batch norm and ReLU, which then have a quarter of

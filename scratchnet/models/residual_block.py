@@ -1,6 +1,8 @@
 """The blocks that residual networks are made of, and the form they take for inference.
 
-Letters: N batch, C channels, H W image.
+Letters: N batch, C channels, H W image; J_F and J_S the Jacobians of F and S (the products with their
+transposes are their backward passes), dy the gradient of the loss with respect to y, dz that before the
+last ReLU.
 
 Sources: He, Zhang, Ren & Sun 2016, "Deep residual learning for image recognition", figure 5; He et al.
 2015, "Delving deep into rectifiers" (the initial weights).
@@ -36,7 +38,7 @@ def conv3x3(
 
 
 def conv1x1(in_planes: int, out_planes: int, stride: int = 1) -> nn.Conv2d:
-    """A 1×1 convolution: an affine map of the channels at each position; no bias."""
+    """A 1×1 convolution: a linear map of the channels at each position, without bias."""
     return nn.Conv2d(in_planes, out_planes, 1, stride, bias=False)
 
 
@@ -100,8 +102,6 @@ class BasicBlock(nn.Module):
 
     def fuse_layers(self) -> nn.Module:
         """Return what takes this one's place for inference (`nn.optimize_for_inference`)."""
-        if type(self).forward is not BasicBlock.forward:
-            return self  # a class derived from this one, which computes something else
         return _fused_block(self, 2)
 
 
@@ -152,15 +152,13 @@ class Bottleneck(nn.Module):
 
     def fuse_layers(self) -> nn.Module:
         """Return what takes this one's place for inference (`nn.optimize_for_inference`)."""
-        if type(self).forward is not Bottleneck.forward:
-            return self  # as in BasicBlock
         return _fused_block(self, 3)
 
 
 class FusedBlock(nn.Module):
     """A block for inference (`nn.optimize_for_inference`): each convolution with what comes after it.
 
-        y = relu(W_n ∗ … relu(W_1 ∗ x + b_1) … + b_n + S(x))
+        y = relu(W_m ∗ … relu(W_1 ∗ x + b_1) … + b_m + S(x)),   m = 2 or 3 convolutions
 
     Batch norm is folded into W and b; the last convolution adds the shortcut and applies ReLU itself.
     It computes no gradients.

@@ -1,15 +1,16 @@
 """Residual networks for images of about 224 × 224, under torchvision's names and keys.
 
 Each block adds what its layers compute to what came in, and so must learn only the difference from
-the identity. The gradient takes the same two ways back, and one of them has no weights: it reaches
-the first layers of a network of 152 layers as it left the last.
+the identity. The gradient takes the same two ways back, and within a layer one of them has no weights:
+it is masked by the ReLU after every block, and projected only where the shape changes, in the first
+block of a layer.
 
     stem    7×7 convolution, stride 2 → batch norm → ReLU → 3×3 max pool, stride 2     H/4
     layer1  blocks of  64 channels                                                     H/4
     layer2  blocks of 128 channels, the first with stride 2                            H/8
     layer3  blocks of 256 channels, the first with stride 2                            H/16
     layer4  blocks of 512 channels, the first with stride 2                            H/32
-    head    mean over all positions → affine map to the classes
+    head    global average pooling (the mean over all positions) → fully connected layer
 
     blocks in each layer    18: 2 2 2 2    34: 3 4 6 3                 (BasicBlock)
                             50: 3 4 6 3   101: 3 4 23 3   152: 3 8 36 3   (Bottleneck, channels · 4)
@@ -59,7 +60,7 @@ __all__ = [
 
 
 class ResNet(nn.Module):
-    """A residual network: stem, four layers of blocks, mean over the positions, affine map.
+    """A residual network: stem, four layers of blocks, global average pooling, fully connected layer.
 
     x: (N, 3, H, W) → logits (N, num_classes).
 
@@ -147,7 +148,7 @@ class ResNet(nn.Module):
 
     def fuse_layers(self) -> nn.Module:
         """Return what takes this one's place for inference (`nn.optimize_for_inference`)."""
-        return fuse_pairs(self, 1) if type(self).forward is ResNet.forward else self
+        return fuse_pairs(self, 1)
 
 
 def _resnet(

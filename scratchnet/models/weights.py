@@ -6,7 +6,8 @@
     name = weights.meta["categories"][int(logits.argmax())]
 
 The files are those that torchvision publishes. Nothing is downloaded before `get_state_dict` is called.
-A network must be fed exactly as it was trained: take the transforms from the same member as the weights.
+An image must be scaled as in training: take the transforms, those of the measured accuracy, from the
+same member as the weights (`transforms/presets.py` says why).
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Weights:
     """One file of weights for ImageNet-1K, and what torchvision says about it.
 
     acc_1, acc_5: accuracy in percent on the validation images, of the most probable class and of the
-    five most probable ones. gflops: 10⁹ multiplications and additions for one image.
+    five most probable ones. gflops: 10⁹ multiply-adds for one image, each
+    counted once.
     megabytes: size of the file in 2²⁰ bytes.
     """
 
@@ -98,7 +100,7 @@ class WeightsEnum(Enum):
 
     @property
     def meta(self) -> dict[str, Any]:
-        """A new dictionary with torchvision's keys; the names of the classes are read from their file."""
+        """A new dictionary with torchvision's keys, `recipe` and `_docs` left out; it reads the class names."""
         w = self.value
         return {
             "min_size": (1, 1),
@@ -158,7 +160,7 @@ class ResNet34_Weights(WeightsEnum):
 
 
 class ResNet50_Weights(WeightsEnum):
-    """Weights for `resnet50`; V2 was trained by a newer recipe and is resized to 232."""
+    """Weights for `resnet50`; V2 was trained by a newer recipe and takes images resized to 232."""
 
     IMAGENET1K_V1 = Weights("resnet50-0676ba61.pth", 25_557_032, 76.130, 92.862, 4.089, 97.781)
     IMAGENET1K_V2 = Weights("resnet50-11ad3fa6.pth", 25_557_032, 80.858, 95.434, 4.089, 97.79, 232)
@@ -166,7 +168,7 @@ class ResNet50_Weights(WeightsEnum):
 
 
 class ResNet101_Weights(WeightsEnum):
-    """Weights for `resnet101`; V2 was trained by a newer recipe and is resized to 232."""
+    """Weights for `resnet101`; V2 was trained by a newer recipe and takes images resized to 232."""
 
     IMAGENET1K_V1 = Weights("resnet101-63fe2227.pth", 44_549_160, 77.374, 93.546, 7.801, 170.511)
     IMAGENET1K_V2 = Weights(
@@ -176,7 +178,7 @@ class ResNet101_Weights(WeightsEnum):
 
 
 class ResNet152_Weights(WeightsEnum):
-    """Weights for `resnet152`; V2 was trained by a newer recipe and is resized to 232."""
+    """Weights for `resnet152`; V2 was trained by a newer recipe and takes images resized to 232."""
 
     IMAGENET1K_V1 = Weights("resnet152-394f9c45.pth", 60_192_808, 78.312, 94.046, 11.514, 230.434)
     IMAGENET1K_V2 = Weights(
@@ -186,7 +188,7 @@ class ResNet152_Weights(WeightsEnum):
 
 
 class ResNeXt50_32X4D_Weights(WeightsEnum):
-    """Weights for `resnext50_32x4d`; V2 was trained by a newer recipe and is resized to 232."""
+    """Weights for `resnext50_32x4d`; V2 was trained by a newer recipe and takes images resized to 232."""
 
     IMAGENET1K_V1 = Weights(
         "resnext50_32x4d-7cdf4587.pth", 25_028_904, 77.618, 93.698, 4.23, 95.789
@@ -198,7 +200,7 @@ class ResNeXt50_32X4D_Weights(WeightsEnum):
 
 
 class Wide_ResNet50_2_Weights(WeightsEnum):
-    """Weights for `wide_resnet50_2`; V2 was trained by a newer recipe and is resized to 232."""
+    """Weights for `wide_resnet50_2`; V2 was trained by a newer recipe and takes images resized to 232."""
 
     IMAGENET1K_V1 = Weights(
         "wide_resnet50_2-95faca4d.pth", 68_883_240, 78.468, 94.086, 11.398, 131.82

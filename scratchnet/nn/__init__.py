@@ -27,15 +27,8 @@ from scratchnet.nn.convolution import (
     Unfold,
 )
 from scratchnet.nn.dropout import Dropout, Dropout1d, Dropout2d
-from scratchnet.nn.inference import (
-    FusedConv2d,
-    FusedLinear,
-    FusedMaxPool2d,
-    can_fuse,
-    fold_batch_norm,
-    fuse,
-    optimize_for_inference,
-)
+from scratchnet.nn.fused import FusedConv2d, FusedLinear, FusedMaxPool2d, FusedSequential
+from scratchnet.nn.inference import can_fuse, fold_batch_norm, fuse, optimize_for_inference
 from scratchnet.nn.layers import Flatten, Identity, Linear
 from scratchnet.nn.loss import (
     BCEWithLogitsLoss,
@@ -108,6 +101,7 @@ __all__ = [
     "FusedConv2d",
     "FusedLinear",
     "FusedMaxPool2d",
+    "FusedSequential",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",

@@ -23,42 +23,42 @@ or another one to stand in its place:
 
 Without it the module's convolutions are made ready one by one, and its batch norms stay.
 
-Fused layers stand at the place of the first, and Identity at the places of the others. So a network whose
-Sequentials are called as a whole computes the same as before; one that calls their entries one by one
-and uses what stands between a convolution and its batch norm or ReLU does not.
+It is asked for only if `forward` is the one that it was written for: a class derived from Block with a
+`forward` of its own is left alone, and so is any object that was given a `forward` of its own.
+
+A Sequential in which layers were fused becomes a FusedSequential, which is called as a whole: its entries
+no longer return what they did.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
 from scratchnet import kernels
-from scratchnet.autograd import Tensor, is_grad_enabled
 from scratchnet.kernels.blocks import NO_BOUNDS, Bounds
 from scratchnet.nn.activation import ReLU, ReLU6
 from scratchnet.nn.containers import Sequential
 from scratchnet.nn.convolution import Conv2d
+from scratchnet.nn.fused import (
+    Absorbed,
+    FusedConv2d,
+    FusedLinear,
+    FusedMaxPool2d,
+    FusedSequential,
+)
 from scratchnet.nn.layers import Identity, Linear
 from scratchnet.nn.module import Module
 from scratchnet.nn.normalization import BatchNorm2d
 from scratchnet.nn.pooling import MaxPool2d
 from scratchnet.ops._array import Array
 from scratchnet.ops._geometry import extents, sides_of
-from scratchnet.ops._pooling_window import pooling_window
-from scratchnet.ops._window import require_images
 
-__all__ = [
-    "FusedConv2d",
-    "FusedLinear",
-    "FusedMaxPool2d",
-    "can_fuse",
-    "fold_batch_norm",
-    "fuse",
-    "optimize_for_inference",
-]
+__all__ = ["can_fuse", "fold_batch_norm", "fuse", "optimize_for_inference"]
+
+Layer = TypeVar("Layer", bound=Module)
 
 
 def optimize_for_inference(model: Module, inplace: bool = False) -> Module:
@@ -72,11 +72,11 @@ def optimize_for_inference(model: Module, inplace: bool = False) -> Module:
     model: in eval mode, else ValueError. It is copied first; with inplace=True it is itself turned
     into the form that is returned, layer by layer, which needs less memory, and is of no other use
     afterwards. Its fused layers have no parameters, and asking for them raises: keep the model, or its
-    file. The other layers stay what they were.
+    file. The other layers stay what they were. If something raises, a model that was to be changed in
+    place is left half changed.
 
     Between the fused layers arrays lie channels-last in memory, where windows are gathered in longer
-    runs, though their shape stays (N, C, H, W). What a named layer returns (`create_feature_extractor`)
-    is then what stands after all that was fused into it. Where an input is infinite, more outputs than
+    runs, though their shape stays (N, C, H, W). Where an input is infinite, more outputs than
     in the plain network are NaN (`kernels/winograd.py`).
     """
     if any(module.training for module in model.modules()):
@@ -84,7 +84,7 @@ def optimize_for_inference(model: Module, inplace: bool = False) -> Module:
             "optimize_for_inference takes a network in eval mode: call model.eval() before, since "
             "batch norm and dropout do something else in training"
         )
-    return _form(model if inplace else copy.deepcopy(model), {})
+    return _form(model if inplace else copy.deepcopy(model), {}).eval()  # new ones included
 
 
 def fuse(conv: Module, norm: Module | None = None, activation: Module | None = None) -> FusedConv2d:
@@ -93,10 +93,12 @@ def fuse(conv: Module, norm: Module | None = None, activation: Module | None = N
     norm: a BatchNorm2d with running statistics, Identity or None · activation: ReLU, ReLU6, Identity
     or None. With a residual, `fused(x, residual)` is activation(norm(conv(x)) + residual).
     """
+    if isinstance(conv, FusedConv2d) and _is_nothing(norm) and _is_nothing(activation):
+        return conv  # it was fused before
     if not _is_fusible(conv):
         raise TypeError(f"fuse takes a Conv2d padded with zeros, got {conv!r}")
     scale, shift = None, None if conv.bias is None else conv.bias.data
-    if not isinstance(norm, Identity | None):
+    if not _is_nothing(norm):
         if not _is_foldable(norm):
             raise TypeError(f"fuse folds a BatchNorm2d with running statistics, got {norm!r}")
         if norm.num_features != conv.out_channels:
@@ -116,12 +118,14 @@ def fuse(conv: Module, norm: Module | None = None, activation: Module | None = N
     )
     if scale is not None:
         kernel.scale_filters(scale)
-    return FusedConv2d(conv.in_channels, conv.out_channels, conv.weight.dtype, kernel, bounds)
+    absorbs = scale is not None or bounds != NO_BOUNDS
+    dtype = conv.weight.dtype
+    return FusedConv2d(conv.in_channels, conv.out_channels, dtype, kernel, bounds, absorbs)
 
 
 def can_fuse(conv: Module, norm: Module | None = None, activation: Module | None = None) -> bool:
     """Whether `fuse` takes these layers."""
-    folds = isinstance(norm, Identity | None) or _is_foldable(norm)
+    folds = _is_nothing(norm) or _is_foldable(norm)
     return _is_fusible(conv) and folds and _bounds_of(activation) is not None
 
 
@@ -142,119 +146,22 @@ def fold_batch_norm(norm: BatchNorm2d, bias: Array | None = None) -> tuple[Array
     return scale.astype(dtype), shift.astype(dtype)
 
 
-class _Frozen(Module):
-    """A layer of the inference form: forward only, without parameters."""
-
-    training = False
-
-    def _own(self) -> Any:
-        raise RuntimeError(
-            "the layers of this network were fused for inference: it has no parameters to train, "
-            "convert or save; keep the model that it was made from"
-        )
-
-    def _array(self, x: Any) -> Array:
-        """Return the array of an input; raise in training mode and where a gradient is asked for."""
-        if self.training or (is_grad_enabled() and getattr(x, "requires_grad", False)):
-            raise RuntimeError(
-                f"{type(self).__name__} is for inference and computes no gradients: use the model "
-                "that it was made from, or eval() and no_grad()"
-            )
-        array: Array = x.data if isinstance(x, Tensor) else x
-        return array
-
-
-class FusedConv2d(_Frozen):
-    """clip(W ∗ x + b + residual): a convolution, batch norm folded in, with what comes after it.
-
-    x: (N, C, H, W), residual: like y, or None → y: (N, F, OH, OW), in memory channels-last.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        dtype: np.dtype[Any],
-        kernel: kernels.Convolution,
-        bounds: Bounds,
-    ) -> None:
-        self.in_channels, self.out_channels, self.dtype = in_channels, out_channels, dtype
-        self.kernel, self.bounds = kernel, bounds
-
-    def forward(self, x: Any, residual: Any = None) -> Any:
-        x = self._array(x)
-        require_images("FusedConv2d", x)
-        if x.shape[1] != self.in_channels or x.dtype != self.dtype:
-            raise ValueError(
-                f"FusedConv2d takes {self.in_channels} channels of {self.dtype}, got x {x.shape} "
-                f"of {x.dtype}"
-            )
-        if residual is not None:
-            residual = _channels_last(self._array(residual))
-        return Tensor(_channels_first(self.kernel(_channels_last(x), residual, self.bounds)))
-
-    def extra_repr(self) -> str:
-        return f"{self.in_channels}, {self.out_channels}, {self.kernel!r}{_after(self.bounds)}"
-
-
-class FusedLinear(_Frozen):
-    """clip(x Wᵀ + b), the features shared among threads.   x: (…, in_features) → (…, out_features)"""
-
-    def __init__(self, linear: Linear, bounds: Bounds = NO_BOUNDS) -> None:
-        self.in_features, self.out_features = linear.in_features, linear.out_features
-        self.dtype, self.bounds = linear.weight.dtype, bounds
-        bias = None if linear.bias is None else linear.bias.data
-        self.kernel = kernels.LinearKernel(linear.weight.data, bias)
-
-    def forward(self, x: Any) -> Any:
-        x = self._array(x)
-        if not x.ndim or x.shape[-1] != self.in_features or x.dtype != self.dtype:
-            raise ValueError(
-                f"FusedLinear takes {self.in_features} features of {self.dtype}, got x {x.shape} "
-                f"of {x.dtype}"
-            )
-        return Tensor(self.kernel(x, self.bounds))
-
-    def extra_repr(self) -> str:
-        return f"{self.in_features}, {self.out_features}{_after(self.bounds)}"
-
-
-class FusedMaxPool2d(_Frozen):
-    """Largest entry of each window, in memory channels-last (`nn.MaxPool2d` without a gradient)."""
-
-    def __init__(self, pool: MaxPool2d) -> None:
-        self.options = (
-            pool.kernel_size,
-            pool.stride,
-            pool.padding,
-            pool.dilation,
-            pool.ceil_mode,
-        )
-
-    def forward(self, x: Any) -> Any:
-        x = self._array(x)
-        require_images("FusedMaxPool2d", x)
-        window = pooling_window(x, *self.options)
-        return Tensor(_channels_first(kernels.max_pool(_channels_last(x), window)))
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.options[0]}, stride={self.options[1]}, padding={self.options[2]}"
-
-
 def _form(module: Module, made: dict[Module, Module]) -> Module:
     """Return the inference form of a module, which is changed in place; `made` holds those of before."""
     if module in made:
         return made[module]
-    form = module
-    if hasattr(module, "fuse_layers"):
-        form = module.fuse_layers()
-    elif type(module) is Sequential:
-        _fuse_neighbours(module)
+    form: Any = module
+    if _knows_its_layers(module):
+        form = form.fuse_layers()
+        if not isinstance(form, Module):
+            raise TypeError(f"{type(module).__name__}.fuse_layers returned {form!r}, not a module")
+    elif isinstance(module, Sequential) and _has_forward_of(module, Sequential):
+        form = _fuse_neighbours(module)
     elif _is_fusible(module):
         form = fuse(module)
-    elif type(module) is Linear:
+    elif _is(module, Linear):
         form = FusedLinear(module)
-    elif type(module) is MaxPool2d and not module.return_indices:
+    elif _is(module, MaxPool2d) and not module.return_indices:
         form = FusedMaxPool2d(module)
     made[module] = made[form] = form
     for name, child in list(form._slots()):
@@ -262,54 +169,68 @@ def _form(module: Module, made: dict[Module, Module]) -> Module:
     return form
 
 
-def _fuse_neighbours(sequence: Sequential) -> None:
-    """Fuse layers with what follows them; Identity stays where a layer was, so names stay too."""
-    names = [name for name, _ in sequence._slots()]
+def _fuse_neighbours(sequence: Sequential) -> Module:
+    """Return a sequence, under the same names, with layers fused with what follows them."""
+    layers = dict(sequence._slots())
+    names = list(layers)
     for i, name in enumerate(names):
-        layer = getattr(sequence, name)
-        rest = [getattr(sequence, n) for n in names[i + 1 : i + 3]]
+        layer = layers[name]
+        rest = [layers[n] for n in names[i + 1 : i + 3]]
         norm = rest.pop(0) if rest and _is_fusible(layer) and _is_foldable(rest[0]) else None
-        activation = rest[0] if rest and _bounds_of(rest[0]) is not None else None
+        bounds = _bounds_of(rest[0]) if rest else None
+        activation = rest[0] if bounds is not None and bounds != NO_BOUNDS else None
+        absorbed = names[i + 1 : i + 1 + (norm is not None) + (activation is not None)]
+        if not absorbed:
+            continue  # by itself, or nothing that can be fused: `_form` makes it ready
         if _is_fusible(layer):
-            setattr(sequence, name, fuse(layer, norm, activation))
-        elif type(layer) is Linear:
-            setattr(sequence, name, FusedLinear(layer, _bounds_of(activation) or NO_BOUNDS))
+            layers[name] = fuse(layer, norm, activation)
+        elif _is(layer, Linear):
+            layers[name] = FusedLinear(layer, bounds or NO_BOUNDS, absorbs=True)
         else:
             continue
-        for later in names[i + 1 : i + 1 + (norm is not None) + (activation is not None)]:
-            setattr(sequence, later, Identity())
+        layers |= {later: Absorbed() for later in absorbed}
+    if any(isinstance(layer, Absorbed) for layer in layers.values()):
+        return FusedSequential(layers)
+    return sequence
+
+
+def _knows_its_layers(module: Module) -> bool:
+    """Whether a module has `fuse_layers`, and its `forward` is the one that this was written for."""
+    kinds = type(module).__mro__
+    recipe = next((i for i, kind in enumerate(kinds) if "fuse_layers" in vars(kind)), None)
+    return recipe is not None and _has_forward_of(module, kinds[recipe])
+
+
+def _has_forward_of(module: Module, kind: type) -> bool:
+    """Whether no class derived from this one, nor the object itself, has another `forward`."""
+    kinds = type(module).__mro__
+    derived = kinds[: kinds.index(kind)]
+    return "forward" not in vars(module) and not any(
+        name in vars(other) for other in derived for name in ("forward", "__call__")
+    )
+
+
+def _is(module: Any, kind: type[Layer]) -> TypeGuard[Layer]:
+    """Whether a layer is of this class, not of a derived one, and has no `forward` of its own."""
+    return type(module) is kind and "forward" not in vars(module)
+
+
+def _is_nothing(layer: Module | None) -> bool:
+    return layer is None or _is(layer, Identity) or isinstance(layer, Absorbed)
 
 
 def _is_fusible(layer: Module) -> TypeGuard[Conv2d]:
-    """Whether a layer is a Conv2d, and not a class derived from it, whose padding is zeros."""
-    return type(layer) is Conv2d and layer.padding_mode == "zeros"
+    """Whether a layer is a Conv2d whose padding is zeros."""
+    return _is(layer, Conv2d) and layer.padding_mode == "zeros"
 
 
 def _is_foldable(layer: Module | None) -> TypeGuard[BatchNorm2d]:
-    """Whether a layer is a BatchNorm2d with running statistics, and not a class derived from it."""
-    return type(layer) is BatchNorm2d and layer.running_mean is not None
+    """Whether a layer is a BatchNorm2d with running statistics."""
+    return _is(layer, BatchNorm2d) and layer.running_mean is not None
 
 
 def _bounds_of(activation: Module | None) -> Bounds | None:
     """Return what an activation clips to, None for one that does something else."""
-    known: dict[type, Bounds] = {
-        type(None): NO_BOUNDS,
-        Identity: NO_BOUNDS,
-        ReLU: (0.0, None),
-        ReLU6: (0.0, 6.0),
-    }
-    return known.get(type(activation))
-
-
-def _after(bounds: Bounds) -> str:
-    """Return how what is clipped to is shown behind a layer's sizes."""
-    low, high = bounds
-    return "" if low is None else ", ReLU" if high is None else f", ReLU{high:g}"
-
-
-def _channels_last(x: Array) -> Array:
-    return x.transpose(0, 2, 3, 1)  # (N, C, H, W) -> (N, H, W, C), a view
-
-
-def _channels_first(y: Array) -> Array:
-    return y.transpose(0, 3, 1, 2)
+    if _is_nothing(activation):
+        return NO_BOUNDS
+    return (0.0, None) if _is(activation, ReLU) else (0.0, 6.0) if _is(activation, ReLU6) else None

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from scratchnet._array_like import array_of
 from scratchnet.autograd import Tensor, is_grad_enabled, mark_changed, no_grad
+from scratchnet.nn._listening import heard, listeners
 from scratchnet.nn._nested import convert, holds_tensor
 from scratchnet.nn.parameter import Parameter
 
@@ -79,9 +80,12 @@ class Module:
             inputs = convert(np.ndarray, Tensor, inputs)
             options = convert(np.ndarray, Tensor, options)
         if given or (self.training and is_grad_enabled()):
-            return self.forward(*inputs, **options)
-        with no_grad():
-            return convert(Tensor, lambda tensor: tensor.data, self.forward(*inputs, **options))
+            out = self.forward(*inputs, **options)
+        else:
+            with no_grad():
+                out = self.forward(*inputs, **options)
+            out = convert(Tensor, lambda tensor: tensor.data, out)
+        return heard(self, out) if listeners else out
 
     # --- setting what is inside
 

@@ -1,15 +1,15 @@
 """Blocks partition the rows of all images, and rows with padding are those of a padded image."""
 
-import threading
 from unittest import mock
 
 import numpy as np
+import pytest
 from compare import whole
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchnet.kernels import blocks
-from scratchnet.kernels.blocks import cut, padded_rows, scratch
+from scratchnet.kernels.blocks import Workspace, cut, padded_rows, residual_like, run
 
 
 @given(st.integers(0, 20), st.integers(1, 30), st.integers(0, 500), st.integers(1, 3000))
@@ -43,22 +43,46 @@ def test_padded_rows_are_rows_of_the_padded_image(shape, top, bottom, left, righ
     first = data.draw(st.integers(0, padded.shape[1] - 1))
     stop = data.draw(st.integers(first + 1, padded.shape[1]))
     width = data.draw(st.integers(1, padded.shape[2]))
-    scratch("padded", (1000,), x.dtype)[...] = np.nan  # whatever was there before
-    found = padded_rows(x, slice(0, shape[0]), first - top, stop - top, left, width)
+    workspace = Workspace()
+    workspace("padded", (5000,), x.dtype)[...] = np.nan  # whatever was there before
+    found = padded_rows(x, slice(0, shape[0]), first - top, stop - top, left, width, workspace)
     np.testing.assert_array_equal(found, padded[:, first:stop, :width])
 
 
 def test_rows_inside_the_image_are_not_copied():
     x = whole((2, 5, 4, 3))
-    assert np.shares_memory(padded_rows(x, slice(0, 2), 1, 3, 0, 4), x)
+    assert np.shares_memory(padded_rows(x, slice(0, 2), 1, 3, 0, 4, Workspace()), x)
 
 
-def test_scratch_memory_is_reused_by_its_thread_and_not_shared_with_another():
-    mine = scratch("a", (4, 5), np.dtype(np.float32))
-    assert np.shares_memory(mine, scratch("a", (2, 3), np.dtype(np.float64)))
-    assert not np.shares_memory(mine, scratch("b", (2, 3), np.dtype(np.float64)))
-    others = []
-    thread = threading.Thread(target=lambda: others.append(scratch("a", (4, 5), mine.dtype)))
-    thread.start()
-    thread.join()
-    assert not np.shares_memory(mine, others[0])
+def test_a_workspace_reuses_the_memory_of_a_name():
+    workspace = Workspace()
+    first = workspace("a", (4, 5), np.dtype(np.float32))
+    assert np.shares_memory(first, workspace("a", (2, 3), np.dtype(np.float64)))
+    assert not np.shares_memory(first, workspace("b", (2, 3), np.dtype(np.float64)))
+
+
+def test_work_within_work_has_another_workspace():
+    seen = []
+
+    def work(depth, workspace):
+        seen.append(workspace)
+        if depth:
+            run(work, [depth - 1])
+
+    run(work, [2])
+    assert len({id(workspace) for workspace in seen}) == 3
+    run(work, [0])
+    assert seen[3] in seen[:3]  # and it is used again
+
+
+def test_floating_point_warnings_are_not_raised():
+    run(lambda block, workspace: np.float32(1e30) * np.array([1e30], np.float32), range(4))
+
+
+def test_a_residual_is_spread_as_an_addition_would():
+    y = np.empty((2, 3, 4, 5))
+    assert residual_like(None, y) is None
+    assert residual_like(np.ones((2, 1, 1, 5)), y).shape == y.shape
+    for shape in ((2, 3, 9, 5), (4, 3, 4, 5), (2, 3, 4, 1, 1)):
+        with pytest.raises(ValueError, match="cannot be added"):
+            residual_like(np.ones(shape), y)

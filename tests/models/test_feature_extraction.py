@@ -1,6 +1,9 @@
 """What layers return, by name."""
 
+import gc
+import pickle
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -178,3 +181,71 @@ def test_one_name_alone_and_one_key_twice_are_refused(model):
         create_feature_extractor(model, "layer1")
     with pytest.raises(ValueError, match="one key"):
         create_feature_extractor(model, {"layer1": "a", "layer2": "a"})
+
+
+def test_maps_are_freed_without_the_cycle_collector():
+    class Map(np.ndarray):
+        pass
+
+    class Marking(nn.Module):
+        def forward(self, x):
+            found.append(weakref.ref(x))
+            return x
+
+    found = []
+    net = nn.Sequential(nn.ReLU(), Marking(), nn.ReLU()).eval()
+    extractor = create_feature_extractor(net, ["1"])
+    gc.collect()
+    gc.disable()
+    try:
+        result = extractor(np.ones((2, 3), np.float32))
+        del result
+        assert [ref() for ref in found] == [None]
+    finally:
+        gc.enable()
+
+
+def test_copies_taken_while_an_extractor_runs_are_ordinary_networks():
+    class Copying(nn.Module):
+        def forward(self, x):
+            copies.append(pickle.loads(pickle.dumps(net[0])))
+            return x
+
+    copies = []
+    net = nn.Sequential(nn.ReLU(), Copying(), nn.ReLU()).eval()
+    create_feature_extractor(net, ["0", "2"])(np.ones((2, 3), np.float32))
+    assert [type(c) for c in copies] == [nn.ReLU]
+
+
+def test_an_extractor_within_an_extractor_records_its_own():
+    inner = create_feature_extractor(nn.Sequential(nn.ReLU(), nn.Flatten()), ["0"])
+
+    class Outer(nn.Module):
+        def __init__(self):
+            self.inner = inner
+            self.last = nn.Identity()
+
+        def forward(self, x):
+            return self.last(self.inner(x)["0"] + 1)
+
+    x = -np.ones((1, 2), np.float32)
+    outer = Outer().eval()
+    for name in ("inner.model.0", "last"):
+        found = create_feature_extractor(outer, [name])(x)
+        np.testing.assert_array_equal(found[name], x * 0 + (name == "last"))
+
+
+def test_what_was_fused_for_inference_has_no_map_of_its_own():
+    layers = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 1, 1)
+    model = nn.Sequential(nn.Sequential(*layers[:3]), layers[3]).eval()
+    form = nn.optimize_for_inference(model)
+    x = np.random.default_rng(0).standard_normal((1, 1, 5, 5)).astype(np.float32)
+    found = create_feature_extractor(form, ["0", "1"])(x)
+    expected = create_feature_extractor(model, ["0", "1"])(x)
+    for name in ("0", "1"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-6)
+    for name in ("0.0", "0.1", "0.2"):
+        with pytest.raises(ValueError, match=f"'{name}' was fused"):
+            create_feature_extractor(form, [name])
+    with pytest.raises(TypeError, match="first, then create the feature extractor"):
+        nn.optimize_for_inference(create_feature_extractor(model, ["0"]))

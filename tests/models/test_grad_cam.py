@@ -143,3 +143,10 @@ def test_threads_explain_the_same_model_at_once():
     for i, maps in enumerate(expected):
         np.testing.assert_array_equal(found[i], maps)
     assert all(p.requires_grad and p.grad is None for p in model.parameters())
+
+
+def test_the_form_for_inference_is_refused():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2, 2)).eval()
+    form = nn.optimize_for_inference(model)
+    with pytest.raises(ValueError, match="takes the plain model"):
+        grad_cam(form, np.ones((1, 1, 3, 3), np.float32), "0")

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchnet import Tensor, functional, nn, no_grad
-from scratchnet.nn.inference import FusedConv2d, FusedMaxPool2d, fold_batch_norm
+from scratchnet.nn.fused import Absorbed, FusedConv2d, FusedLinear, FusedMaxPool2d
+from scratchnet.nn.inference import fold_batch_norm
 
 
 def trained(model, seed=0):
@@ -68,7 +69,7 @@ def test_any_sequence_of_layers_keeps_its_function_and_its_names(kinds):
     model = trained(nn.Sequential(*[make[kind]() for kind in kinds]))
     form = assert_same(model, normal((2, 4, 9, 10), 5))
     assert [name for name, _ in form._slots()] == [name for name, _ in model._slots()]
-    for before, layer in zip(["", *kinds], form, strict=False):
+    for before, (_, layer) in zip(["", *kinds], form._slots(), strict=False):
         # A batch norm is left over only where no convolution stands in front of it.
         assert not (isinstance(layer, nn.BatchNorm2d) and before in ("conv", "depthwise", "3x3"))
 
@@ -76,15 +77,10 @@ def test_any_sequence_of_layers_keeps_its_function_and_its_names(kinds):
 def test_layers_that_follow_each_other_become_one():
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU6(), nn.MaxPool2d(2))
     form = nn.optimize_for_inference(model.eval())
-    assert [type(layer) for layer in form] == [
-        FusedConv2d,
-        nn.Identity,
-        nn.Identity,
-        FusedMaxPool2d,
-    ]
-    assert (
-        repr(form[0]) == "FusedConv2d(3, 8, DirectConvolution(kernel=(3, 3), stride=(1, 1)), ReLU6)"
-    )
+    kinds = [type(layer) for layer in form.children()]
+    assert kinds == [FusedConv2d, Absorbed, Absorbed, FusedMaxPool2d]
+    kernel = "DirectConvolution(kernel=(3, 3), stride=(1, 1))"
+    assert repr(form.get_submodule("0")) == f"FusedConv2d(3, 8, {kernel}, ReLU6)"
 
 
 def test_what_cannot_be_fused_stays_and_still_computes_the_same():
@@ -143,6 +139,103 @@ def test_the_residual_is_added_between_batch_norm_and_relu():
     np.testing.assert_allclose(nn.fuse(conv, norm, nn.ReLU())(x, residual), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("override", ["derived class", "derived __call__", "object"])
+def test_a_forward_of_its_own_keeps_a_module_as_it_is(override):
+    class Swapped(Block):
+        def forward(self, x):
+            return self.bn(self.relu(self.conv(x)))
+
+    class Doubled(Block):
+        def __call__(self, x):
+            return 2 * super().__call__(x)
+
+    block = {"derived class": Swapped, "derived __call__": Doubled, "object": Block}[override]()
+    if override == "object":
+        block.forward = lambda x: block.bn(block.relu(block.conv(x)))
+    model = trained(nn.Sequential(block))
+    x = normal((1, 2, 5, 5))
+    expected = model(x)
+    np.testing.assert_allclose(
+        nn.optimize_for_inference(model, inplace=True)(x), expected, atol=1e-12
+    )
+
+
+def test_layers_with_a_forward_of_their_own_are_not_fused():
+    model = trained(nn.Sequential(nn.Conv2d(2, 2, 3), nn.ReLU(), nn.Linear(3, 2), nn.ReLU()))
+    for layer, offset in ((model[0], 1.0), (model[1], 2.0), (model[2], 3.0)):
+        layer.forward = lambda x, f=layer.forward, offset=offset: f(x) + offset
+    x = normal((1, 2, 5, 5))
+    expected = model(x)
+    np.testing.assert_allclose(
+        nn.optimize_for_inference(model, inplace=True)(x), expected, atol=1e-12
+    )
+
+
+def test_entries_of_a_fused_sequence_cannot_be_picked_out():
+    form = nn.optimize_for_inference(nn.Sequential(nn.Conv2d(1, 1, 3), nn.ReLU()).eval())
+    for use in (list, lambda f: f[0], lambda f: f[1:]):
+        with pytest.raises(RuntimeError, match="call it as a whole"):
+            use(form)
+    kept = nn.Sequential(nn.Conv2d(1, 1, 3), nn.Tanh()).eval()
+    assert len(list(nn.optimize_for_inference(kept))) == 2  # nothing was fused
+
+
+def test_a_class_derived_from_sequential_is_fused_like_one():
+    class Layers(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2), nn.ReLU())
+
+    form = assert_same(trained(Layers()), normal((1, 2, 5, 5)))
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in form.modules())
+
+
+def test_an_affine_map_takes_up_the_relu_after_it():
+    form = assert_same(trained(nn.Sequential(nn.Linear(4, 3), nn.ReLU6())), 9 * normal((5, 4)))
+    assert [type(m) for m in form.children()] == [FusedLinear, Absorbed]
+
+
+def test_a_form_is_its_own_form():
+    model = trained(nn.Sequential(Block(), nn.Conv2d(2, 2, 3), nn.ReLU(), nn.Flatten()))
+    x = normal((1, 2, 5, 5))
+    form = nn.optimize_for_inference(model)
+    assert not any(m.training for m in form.modules())
+    np.testing.assert_array_equal(nn.optimize_for_inference(form)(x), form(x))
+
+
+def test_what_reads_the_weights_of_a_fused_layer_is_told_why_it_cannot():
+    class Tied(nn.Module):
+        def __init__(self):
+            self.inner = nn.Linear(3, 3)
+
+        def forward(self, x):
+            return functional.linear(self.inner(x), self.inner.weight)
+
+    form = nn.optimize_for_inference(Tied().eval())
+    with pytest.raises(RuntimeError, match="keep the model"):
+        form(np.ones((1, 3), np.float32))
+
+
+def test_fuse_layers_must_return_a_module():
+    class Forgetful(Block):
+        def forward(self, x):
+            return x
+
+        def fuse_layers(self):
+            pass
+
+    with pytest.raises(TypeError, match=r"Forgetful\.fuse_layers returned None"):
+        nn.optimize_for_inference(Forgetful().eval())
+
+
+def test_a_residual_is_added_as_in_the_plain_network():
+    fused = nn.fuse(nn.Conv2d(1, 2, 1).eval())
+    x = normal((1, 1, 4, 4), 0, np.float32)
+    plain = fused(x)
+    np.testing.assert_allclose(fused(x, np.ones((1, 2, 1, 1), np.float32)), plain + 1, rtol=1e-6)
+    with pytest.raises(ValueError, match="cannot be added"):
+        fused(x, np.ones((1, 2, 6, 4), np.float32))
+
+
 def test_a_layer_used_twice_stays_one_layer():
     conv = nn.Conv2d(2, 2, 1)
 
@@ -167,8 +260,9 @@ def test_the_model_is_left_as_it_was_unless_inplace():
     for p in model.parameters():
         p.data += 1.0  # and the form shares nothing with it
     np.testing.assert_allclose(form(x), before, rtol=1e-12)
-    assert nn.optimize_for_inference(model, inplace=True) is model
-    assert isinstance(model[0], FusedConv2d)
+    outer = nn.Sequential(model).eval()
+    assert nn.optimize_for_inference(outer, inplace=True) is outer
+    np.testing.assert_allclose(outer(x), model(x), rtol=1e-12)
 
 
 def test_the_form_is_copied_and_pickled():
@@ -215,9 +309,16 @@ def test_tensors_go_in_where_no_gradient_is_asked_for():
 
 def test_an_input_that_does_not_fit_is_refused_with_the_shapes():
     form = nn.optimize_for_inference(nn.Sequential(nn.Conv2d(2, 3, 3), nn.MaxPool2d(2)).eval())
-    for x in (normal((1, 3, 5, 5), 0, np.float32), normal((1, 2, 5, 5)), np.ones((2, 5, 5), "f")):
+    for x in (normal((1, 3, 5, 5), 0, np.float32), np.ones((2, 5, 5), np.float32)):
         with pytest.raises(ValueError, match=re.escape(str(x.shape))):
             form(x)
+    with pytest.raises(TypeError, match=r"holds float32 .* x is float64"):
+        form(normal((1, 2, 5, 5)))
+    with pytest.raises(TypeError, match="takes an array or a Tensor, got list"):
+        form([[1.0]])
+    linear = nn.optimize_for_inference(nn.Sequential(nn.Linear(2, 3)).eval())
+    with pytest.raises(ValueError, match=r"2 features, got x \(4, 3\)"):
+        linear(np.ones((4, 3), np.float32))
     with pytest.raises(ValueError, match="extends beyond"):
         form(np.ones((1, 2, 2, 5), np.float32))
 
