@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from scratchnet.nn import Module
+from scratchnet.nn._fused import Absorbed, Frozen
 from scratchnet.nn._listening import listening
-from scratchnet.nn.fused import Absorbed, Frozen
 
 __all__ = ["FeatureExtractor", "create_feature_extractor", "module_of"]
 

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from scratchnet.autograd import Tensor, enable_grad
 from scratchnet.models.feature_extraction import module_of
 from scratchnet.nn import Module
+from scratchnet.nn._fused import Frozen
 from scratchnet.nn._listening import listening
-from scratchnet.nn.fused import Frozen
 
 __all__ = ["grad_cam"]
 

@@ -100,7 +100,7 @@ class WeightsEnum(Enum):
 
     @property
     def meta(self) -> dict[str, Any]:
-        """A new dictionary with torchvision's keys, `recipe` and `_docs` left out; it reads the class names."""
+        """A new dictionary with torchvision's keys but for `recipe` and `_docs`; reads the class names."""
         w = self.value
         return {
             "min_size": (1, 1),

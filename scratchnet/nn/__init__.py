@@ -1,6 +1,7 @@
 """Layers and networks under torch's names: they hold parameters and state, and call `functional`."""
 
 from scratchnet.nn import init, utils
+from scratchnet.nn._fused import FusedConv2d, FusedLinear, FusedMaxPool2d, FusedSequential
 from scratchnet.nn.activation import (
     ELU,
     GELU,
@@ -27,7 +28,6 @@ from scratchnet.nn.convolution import (
     Unfold,
 )
 from scratchnet.nn.dropout import Dropout, Dropout1d, Dropout2d
-from scratchnet.nn.fused import FusedConv2d, FusedLinear, FusedMaxPool2d, FusedSequential
 from scratchnet.nn.inference import can_fuse, fold_batch_norm, fuse, optimize_for_inference
 from scratchnet.nn.layers import Flatten, Identity, Linear
 from scratchnet.nn.loss import (

@@ -39,16 +39,16 @@ import numpy as np
 
 from scratchnet import kernels
 from scratchnet.kernels.blocks import NO_BOUNDS, Bounds
-from scratchnet.nn.activation import ReLU, ReLU6
-from scratchnet.nn.containers import Sequential
-from scratchnet.nn.convolution import Conv2d
-from scratchnet.nn.fused import (
+from scratchnet.nn._fused import (
     Absorbed,
     FusedConv2d,
     FusedLinear,
     FusedMaxPool2d,
     FusedSequential,
 )
+from scratchnet.nn.activation import ReLU, ReLU6
+from scratchnet.nn.containers import Sequential
+from scratchnet.nn.convolution import Conv2d
 from scratchnet.nn.layers import Identity, Linear
 from scratchnet.nn.module import Module
 from scratchnet.nn.normalization import BatchNorm2d

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchnet import Tensor, functional, nn, no_grad
-from scratchnet.nn.fused import Absorbed, FusedConv2d, FusedLinear, FusedMaxPool2d
+from scratchnet.nn._fused import Absorbed, FusedConv2d, FusedLinear, FusedMaxPool2d
 from scratchnet.nn.inference import fold_batch_norm
 
 

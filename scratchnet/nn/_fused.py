@@ -23,8 +23,6 @@ from scratchnet.ops._array import Array
 from scratchnet.ops._pooling_window import pooling_window
 from scratchnet.ops._window import require_images
 
-__all__ = ["Absorbed", "Frozen", "FusedConv2d", "FusedLinear", "FusedMaxPool2d", "FusedSequential"]
-
 
 class Frozen(Module):
     """A layer of the inference form. It has no parameters, and asking for them raises."""
