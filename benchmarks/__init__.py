@@ -1,9 +1,11 @@
 """What scratchnet costs beside the frameworks: time, memory, start-up.
 
-    python -m benchmarks                        everything
-    python -m benchmarks conv tape --threads 1  some groups, each side on one thread
-    python -m benchmarks --list                 the groups and their cases
-    python -m benchmarks.lenet_mnist FOLDER     a LeNet trained on MNIST, by itself
+    python -m benchmarks                                everything
+    python -m benchmarks conv tape --threads 1          some groups, each side on one thread
+    python -m benchmarks --list                         the groups and their cases
+    python -m benchmarks.lenet_mnist FOLDER             a LeNet trained on MNIST, by itself
+    python -m benchmarks.resnet_fashion_mnist FOLDER    a residual network on Fashion-MNIST
+    python -m benchmarks.depth [FOLDER]                 depth against accuracy and time, as tables
 
 Run it from a checkout. Peers (torch, …) are optional: what is installed is compared.
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import conv, harness, startup, tape, worker
+from benchmarks import conv, depth, harness, inference, startup, tape, worker
 from scratchnet.data import write_idx
 
 GROUPS = {name: importlib.import_module(f"benchmarks.{name}") for name in command.GROUPS}
@@ -122,24 +122,51 @@ def test_both_sides_of_the_tape_compute_the_powers_and_their_gradients():
                 np.testing.assert_allclose(got, exact, rtol=3e-6)
 
 
-def test_the_lenet_script_is_short_and_trains_on_a_folder_of_idx_files(tmp_path):
-    script = CHECKOUT / "benchmarks" / "lenet_mnist.py"
-    assert len(script.read_text(encoding="utf-8").splitlines()) <= 40
+@pytest.fixture
+def folder(tmp_path):
+    """IDX files named as MNIST's, of images whose label is the height of a bright line."""
     rng = np.random.default_rng(0)
     for split, n in (("train", 200), ("t10k", 50)):
         labels = rng.integers(0, 10, n).astype(np.uint8)
         images = np.zeros((n, 28, 28), np.uint8)
-        images[np.arange(n), 2 * labels + 4] = 255  # the label is the height of a bright line
+        images[np.arange(n), 2 * labels + 4] = 255
         write_idx(tmp_path / f"{split}-images-idx3-ubyte", images)
         write_idx(tmp_path / f"{split}-labels-idx1-ubyte", labels)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "longest"), [("lenet_mnist", 40), ("resnet_fashion_mnist", 59)])
+def test_a_training_script_is_short_and_trains_on_a_folder_of_idx_files(folder, name, longest):
+    script = CHECKOUT / "benchmarks" / f"{name}.py"
+    assert len(script.read_text(encoding="utf-8").splitlines()) <= longest
     run = subprocess.run(
-        [sys.executable, "-m", "benchmarks.lenet_mnist", str(tmp_path)],
+        [sys.executable, "-m", f"benchmarks.{name}", str(folder)],
         cwd=CHECKOUT,
         check=True,
         capture_output=True,
         text=True,
     )
-    first, second, seconds = run.stdout.splitlines()
+    first, *_, last = run.stdout.splitlines()
     assert first.startswith("epoch 1: test accuracy ")
-    assert second.startswith("epoch 2: test accuracy ")
-    assert seconds.endswith(" seconds")
+    assert last.endswith(" seconds")
+
+
+def test_the_table_of_depths_has_a_row_for_each_network(folder, capsys, monkeypatch):
+    for name, value in {"DEPTHS": (8, 14), "TRAINED_ON": 60, "EPOCHS": 1, "WIDTH": 2}.items():
+        monkeypatch.setattr(depth, name, value)
+    depth.small_images(str(folder), seed=0)
+    rows = capsys.readouterr().out.splitlines()[-4:]
+    assert [row.split()[:2] for row in rows] == [
+        ["8", "residual"],
+        ["8", "plain"],
+        ["14", "residual"],
+        ["14", "plain"],
+    ]
+
+
+def test_both_sides_of_inference_have_the_same_weights_and_logits():
+    pytest.importorskip("torch")
+    theirs = worker.arrays_of(inference.torch_eager("resnet18", 1)())
+    for side in (inference.scratchnet_plain, inference.scratchnet_optimised):
+        ours = worker.arrays_of(side("resnet18", 1)())
+        assert harness.difference(ours, theirs) < 1e-4  # the tolerance of the cases
