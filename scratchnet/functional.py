@@ -4,16 +4,20 @@
     functional.softmax(tensor)    a Tensor: recorded for `backward` if it requires a gradient
 
 The mathematics, the shapes and the gradients stand in `ops`, under the same names, which are torch's.
+Where torch's activations and dropout take `inplace`, these do (`_in_place.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from scratchnet import ops
+from scratchnet._in_place import in_place
 from scratchnet.autograd import Tensor, lift
 from scratchnet.ops import _array
 from scratchnet.ops._array import Array
@@ -22,6 +26,29 @@ from scratchnet.ops.shape import flat_shape
 from scratchnet.random import Rng, resolve_rng
 
 __all__ = ["dropout1d", "dropout2d", "flatten", *ops.__all__]
+
+
+def _lift_in_place(op: Callable[..., Any]) -> Callable[..., Any]:
+    """Lift an activation that takes, after its own arguments, `inplace` as torch's does.
+
+    With inplace=True the Tensor that was passed is the result afterwards (`_in_place.py`).
+    """
+    lifted, n = lift(op), op.__code__.co_argcount
+
+    @wraps(op)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) <= n and "inplace" not in kwargs:
+            return lifted(*args, **kwargs)
+        if "inplace" in kwargs:
+            inplace = kwargs.pop("inplace")
+        else:
+            args, inplace = args[:-1], args[-1]
+        y = lifted(*args, **kwargs)
+        x = args[0] if args else kwargs.get("input", kwargs.get("x"))
+        return in_place(x, y) if inplace else y
+
+    return call
+
 
 absolute = lift(ops.absolute)
 adaptive_avg_pool1d = lift(ops.adaptive_avg_pool1d)
@@ -47,20 +74,20 @@ conv_transpose1d = lift(ops.conv_transpose1d)
 conv_transpose2d = lift(ops.conv_transpose2d)
 cross_entropy = lift(ops.cross_entropy, constant=("weight",))
 divide = lift(ops.divide)
-elu = lift(ops.elu)
+elu = _lift_in_place(ops.elu)
 exp = lift(ops.exp)
 fold = lift(ops.fold)
 gelu = lift(ops.gelu)
 getitem = lift(ops.getitem)
 group_norm = lift(ops.group_norm)
-hardsigmoid = lift(ops.hardsigmoid)
-hardswish = lift(ops.hardswish)
-hardtanh = lift(ops.hardtanh)
+hardsigmoid = _lift_in_place(ops.hardsigmoid)
+hardswish = _lift_in_place(ops.hardswish)
+hardtanh = _lift_in_place(ops.hardtanh)
 huber_loss = lift(ops.huber_loss)
 interpolate = lift(ops.interpolate)
 l1_loss = lift(ops.l1_loss)
 layer_norm = lift(ops.layer_norm)
-leaky_relu = lift(ops.leaky_relu)
+leaky_relu = _lift_in_place(ops.leaky_relu)
 linear = lift(ops.linear)
 log = lift(ops.log)
 log_softmax = lift(ops.log_softmax)
@@ -80,11 +107,11 @@ nll_loss = lift(ops.nll_loss, constant=("weight",))
 pad = lift(ops.pad)
 permute = lift(ops.permute)
 pow = lift(ops.pow)
-relu = lift(ops.relu)
-relu6 = lift(ops.relu6)
+relu = _lift_in_place(ops.relu)
+relu6 = _lift_in_place(ops.relu6)
 reshape = lift(ops.reshape)
 sigmoid = lift(ops.sigmoid)
-silu = lift(ops.silu)
+silu = _lift_in_place(ops.silu)
 softmax = lift(ops.softmax)
 softplus = lift(ops.softplus)
 split = lift(ops.split)
@@ -103,6 +130,19 @@ _instance_norm = lift(ops.instance_norm)
 _dropout = lift(ops.dropout)
 
 
+def _takes_input(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let `input`, torch's name of the first argument, stand for x, as in what is lifted."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if "input" in kwargs:
+            kwargs["x"] = kwargs.pop("input")
+        return function(*args, **kwargs)
+
+    return call
+
+
+@_takes_input
 def batch_norm(
     x: Any,
     running_mean: Array | Tensor | None,
@@ -134,11 +174,13 @@ def batch_norm(
     y, mean, var = _batch_norm_training(x, weight, bias, eps)
     m = x.shape[0] * prod(x.shape[2:])
     if kept_mean is not None and m > 1:
+        _require_momentum("batch_norm", momentum)
         kept_mean += momentum * (_array_of(mean) - kept_mean)
         kept_var += momentum * (_array_of(var) * (m / (m - 1)) - kept_var)
     return y
 
 
+@_takes_input
 def instance_norm(
     x: Any,
     running_mean: Array | Tensor | None = None,
@@ -166,6 +208,7 @@ def instance_norm(
     y, mean, var = _instance_norm(x, weight, bias, eps)
     m = prod(x.shape[2:])
     if kept_mean is not None and x.shape[0] * m > 0:
+        _require_momentum("instance_norm", momentum)
         kept_mean += momentum * (_array_of(mean).mean(axis=0) - kept_mean)
         kept_var += momentum * (_array_of(var).mean(axis=0) * (m / (m - 1)) - kept_var)
     return y
@@ -180,45 +223,71 @@ def _running(name: str, x: Any, mean: Any, var: Any) -> tuple[Any, Any]:
     return mean, var
 
 
+def _require_momentum(name: str, momentum: Any) -> None:
+    if momentum is None:
+        raise TypeError(
+            f"{name} takes a number as momentum, got None: only the layers know which batch this is"
+        )
+
+
 def _array_of(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else x
 
 
-def dropout(x: Any, p: float = 0.5, training: bool = True, rng: Rng = None) -> Any:
+@_takes_input
+def dropout(
+    x: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: Rng = None
+) -> Any:
     """Set entries to 0 with probability p and scale the others by 1/(1 − p); nothing if not training.
 
-    rng: a seed or a generator; without it, the generator that `manual_seed` seeds.
+    inplace: whether a Tensor that was passed is the result afterwards (`_in_place.py`). rng: a seed or
+    a generator; without it, the generator that `manual_seed` seeds.
     """
     _array.require_probability("dropout", p)
-    return _dropout(x, p, seed=resolve_rng(rng)) if training and p > 0 else x
+    if not training or p == 0:
+        return x
+    y = _dropout(x, p, seed=resolve_rng(rng))
+    return in_place(x, y) if inplace else y
 
 
-def dropout1d(x: Any, p: float = 0.5, training: bool = True, rng: Rng = None) -> Any:
+@_takes_input
+def dropout1d(
+    x: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: Rng = None
+) -> Any:
     """`dropout` of whole channels, each with probability p. x: (N, C, L), or (C, L) for one sample."""
-    if x.ndim not in (2, 3):
-        raise ValueError(f"dropout1d takes x of shape (N, C, L) or (C, L), got {x.shape}")
-    return _dropout_over((*x.shape[:-1], 1), x, p, training, rng)
+    shape = np.shape(x)
+    if len(shape) not in (2, 3):
+        raise ValueError(f"dropout1d takes x of shape (N, C, L) or (C, L), got {shape}")
+    return _dropout_over((*shape[:-1], 1), x, p, training, inplace, rng)
 
 
-def dropout2d(x: Any, p: float = 0.5, training: bool = True, rng: Rng = None) -> Any:
+@_takes_input
+def dropout2d(
+    x: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: Rng = None
+) -> Any:
     """`dropout` of whole channels, each with probability p. x: (N, C, H, W).
 
     Neighbouring pixels tell nearly the same, so leaving out single ones leaves out little. Three
     axes raise: torch takes them for (N, C, L), and warns that it will take them for (C, H, W).
     """
-    if x.ndim != 4:
-        raise ValueError(f"dropout2d takes x of shape (N, C, H, W), got {x.shape}")
-    return _dropout_over((*x.shape[:2], 1, 1), x, p, training, rng)
+    shape = np.shape(x)
+    if len(shape) != 4:
+        raise ValueError(f"dropout2d takes x of shape (N, C, H, W), got {shape}")
+    return _dropout_over((*shape[:2], 1, 1), x, p, training, inplace, rng)
 
 
-def _dropout_over(shape: tuple[int, ...], x: Any, p: float, training: bool, rng: Rng) -> Any:
+def _dropout_over(
+    shape: tuple[int, ...], x: Any, p: float, training: bool, inplace: bool, rng: Rng
+) -> Any:
     """Return dropout by a mask of this shape, spread over x."""
     _array.require_probability("dropout", p)
     if not training or p == 0:
         return x
-    return _dropout(x, p, mask=resolve_rng(rng).random(shape, np.float32) >= p)
+    y = _dropout(x, p, mask=resolve_rng(rng).random(shape, np.float32) >= p)
+    return in_place(x, y) if inplace else y
 
 
+@_takes_input
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """The same entries with the axes from start_dim to end_dim joined into one."""
     return reshape(x, flat_shape(x.shape, start_dim, end_dim))

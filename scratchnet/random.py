@@ -37,6 +37,8 @@ def resolve_rng(rng: Rng = None) -> np.random.Generator:
     A seed starts the same stream every time: to draw more than once, resolve once and keep the generator.
     """
     global _generator
+    if isinstance(rng, bool):  # an option that went astray: as a seed it would be 0 or 1
+        raise TypeError(f"rng takes a seed or a generator, got {rng}")
     if rng is not None:
         return np.random.default_rng(rng)
     if _generator is None:

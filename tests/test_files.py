@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from scratchnet.files import replacing
+from scratchnet.files import open_regular, replacing
 
 
 def test_the_new_content_takes_the_place_of_the_old(tmp_path):
@@ -57,9 +57,64 @@ def test_a_failed_rename_leaves_the_old_content_and_no_part(tmp_path, monkeypatc
     assert os.listdir(tmp_path) == ["name.bin"]
 
 
-def test_a_missing_folder_is_the_systems_error(tmp_path):
-    with pytest.raises(FileNotFoundError), replacing(tmp_path / "none" / "name.bin"):
+def test_a_missing_folder_is_the_systems_error_with_the_name_that_was_given(tmp_path):
+    path = tmp_path / "none" / "name.bin"
+    with pytest.raises(FileNotFoundError) as error, replacing(path):
         pass
+    assert error.value.filename == str(path)
+    assert "part" not in str(error.value)
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
+    path = tmp_path / ("x" * 255)
+    with replacing(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_a_path_may_be_bytes(tmp_path):
+    path = tmp_path / "name.bin"
+    with replacing(os.fsencode(path)) as file:
+        file.write(b"new")
+    with open_regular(os.fsencode(path)) as file:
+        assert file.read() == b"new"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_what_lies_under_the_name_of_the_part_is_not_written_to(tmp_path, monkeypatch):
+    path, victim = tmp_path / "name.bin", tmp_path / "victim"
+    victim.write_bytes(b"kept")
+    monkeypatch.setattr(os, "urandom", bytes)
+    (tmp_path / f"name.bin.{bytes(8).hex()}.part").symlink_to(victim)
+    with pytest.raises(FileExistsError), replacing(path) as file:
+        file.write(b"new")
+    assert victim.read_bytes() == b"kept"
+    assert not path.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_a_private_file_is_private_from_the_beginning(tmp_path, monkeypatch):
+    path = tmp_path / "name.bin"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    monkeypatch.setattr(os, "chmod", lambda path, mode: None)  # what comes later does not count
+    with replacing(path):
+        (part,) = tmp_path.glob("*.part")
+        assert part.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_only_a_file_is_opened_and_a_pipe_is_not_waited_for(tmp_path):
+    pipe, file = tmp_path / "pipe", tmp_path / "file"
+    os.mkfifo(pipe)
+    file.write_bytes(b"content")
+    for path in (pipe, "/dev/null"):
+        with pytest.raises(ValueError, match=f"{path} is not a regular file"):
+            open_regular(path)
+    with pytest.raises(IsADirectoryError):
+        open_regular(tmp_path)
+    with open_regular(file) as opened:
+        assert opened.read() == b"content"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")

@@ -23,6 +23,12 @@ def test_a_seed_starts_the_same_stream_every_time(seed):
     assert (resolve_rng().random(5) != first).all()
 
 
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_bool_is_no_seed(flag):
+    with pytest.raises(TypeError, match=f"a seed or a generator, got {flag}"):
+        resolve_rng(flag)
+
+
 def test_manual_seed_returns_the_generator_that_is_drawn_from():
     assert manual_seed(0) is resolve_rng()
 

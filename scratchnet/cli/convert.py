@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchnet.cli.error import CommandError
+from scratchnet.cli.terminal import escaped
 
 __all__ = ["add_command", "run"]
 
@@ -23,9 +24,9 @@ def add_command(commands: Any) -> None:
         help="write the arrays of a file of weights as .safetensors or .npz",
         description="Write the arrays of a file of weights (safetensors, npz or a PyTorch checkpoint, "
         "recognised by its content) into a file of the format that its suffix says: .safetensors or "
-        ".npz. Names of nested dictionaries are joined by dots. What cannot be stored is listed on "
-        "stderr. A file that is there already is replaced, as cp does, in one step and not before the "
-        "new one is complete.",
+        ".npz. Names of nested dictionaries, and places in lists that hold arrays, are joined by dots. "
+        "What cannot be stored is listed on stderr. A file that is there already is replaced, as cp "
+        "does, in one step and not before the new one is complete.",
     )
     add = parser.add_argument
     add("input", metavar="IN", help="the file to read")
@@ -65,13 +66,20 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"scratchnet convert: {note}", file=sys.stderr)
     n_bytes = sum(array.nbytes for array in arrays.values())
     done = "replaced" if replaced else "wrote"
-    show(f"{done} {target}: {out_format}, arrays: {len(arrays):,}, bytes: {n_bytes:,}")
+    show(f"{done} {escaped(target)}: {out_format}, arrays: {len(arrays):,}, bytes: {n_bytes:,}")
     return 0
 
 
 def _read(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[str], dict[str, str]]:
     """Return the arrays, notes about what is not as it was, and the metadata."""
-    from scratchnet.serialization import file_format, flatten, load, load_safetensors, strip_prefix
+    from scratchnet.cli.entries import entries_of, kind_of
+    from scratchnet.serialization import (
+        file_format,
+        is_widened,
+        load,
+        load_safetensors,
+        strip_prefix,
+    )
     from scratchnet.serialization.errors import printable
     from scratchnet.serialization.state import is_array
 
@@ -80,16 +88,16 @@ def _read(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[str], dic
     state: Mapping[Any, Any]
     if file_format(path) == "safetensors":
         file = load_safetensors(path)
-        metadata, state = file.metadata, file
-        wide = [name for name, info in file.info.items() if info.dtype == "BF16"]
-        if wide:
-            notes.append(f"widened from bfloat16 to float32: {_listed(wide)}")
+        metadata, state = file.metadata, dict(file)
     else:
         state = load(path)
     if arguments.key is not None:
         state = _part(state, arguments.key, path)
-    flat = flatten(state)
-    left = [f"{name} ({type(v).__name__})" for name, v in flat.items() if not is_array(v)]
+    flat = entries_of(state, path)
+    wide = [name for name, v in flat.items() if is_widened(v)]
+    if wide:
+        notes.append(f"widened from bfloat16 to float32: {_listed(wide)}")
+    left = [f"{name} ({kind_of(v)})" for name, v in flat.items() if not is_array(v)]
     if left:
         notes.append(f"left out, because only arrays can be stored: {_listed(left)}")
     arrays = {name: value for name, value in flat.items() if is_array(value)}

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scratchnet.cli.error import CommandError
+from scratchnet.cli.terminal import escaped
 
 __all__ = ["add_command", "run"]
 
@@ -69,7 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _contents(path: str) -> Contents:
-    from scratchnet.serialization import file_format, flatten, load, load_safetensors
+    from scratchnet.cli.entries import entries_of, kind_of
+    from scratchnet.serialization import file_format, is_widened, load, load_safetensors
     from scratchnet.serialization.state import is_array
 
     found = file_format(path)
@@ -85,14 +87,16 @@ def _contents(path: str) -> Contents:
             for name, info in file.info.items()
         ]
     else:
-        state = flatten(load(path))
+        state = entries_of(load(path), path)
         arrays = [
-            ArrayRow(name, value.dtype.name, value.shape, value.nbytes)
+            ArrayRow(name, "BF16", value.shape, value.nbytes // 2)
+            if is_widened(value)
+            else ArrayRow(name, value.dtype.name, value.shape, value.nbytes)
             for name, value in state.items()
             if is_array(value)
         ]
         values = [
-            ValueRow(name, type(value).__name__, _short(value))
+            ValueRow(name, kind_of(value), _short(value))
             for name, value in state.items()
             if not is_array(value)
         ]
@@ -128,7 +132,7 @@ def _as_text(contents: Contents) -> str:
     from scratchnet.serialization.errors import printable
 
     lines = [
-        f"{contents.file}: {contents.format}, arrays: {len(contents.arrays):,}, "
+        f"{escaped(contents.file)}: {contents.format}, arrays: {len(contents.arrays):,}, "
         f"entries: {contents.total_entries:,}, bytes: {contents.total_bytes:,}"
     ]
     for key, text in contents.metadata.items():

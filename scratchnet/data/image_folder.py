@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,8 +33,9 @@ class ImageFolder(Dataset):
         too).
     allow_empty: let a class have no samples.
 
-    Folders in a class are searched too, symbolic links followed, but not back into a folder that
-    the link is in. Names that begin with a dot are left out, of files and of folders (torchvision
+    Folders in a class are searched too, and symbolic links followed. A class has each folder once,
+    however many links lead to it (torchvision takes it once for each link, and does not end where
+    one leads back). Names that begin with a dot are left out, of files and of folders (torchvision
     keeps both, and fails on what a Mac or a notebook leaves there).
 
     Images are read when they are asked for. A damaged one raises a ValueError that names the file;
@@ -52,7 +55,8 @@ class ImageFolder(Dataset):
         self.root = os.fspath(root)
         self.transform, self.target_transform, self.loader = transform, target_transform, loader
         with os.scandir(self.root) as entries:
-            self.classes = sorted(e.name for e in entries if e.is_dir() and _is_visible(e.name))
+            names = [entry.name for entry in entries if _is_visible(entry.name)]
+        self.classes = sorted(n for n in names if os.path.isdir(os.path.join(self.root, n)))
         if not self.classes:
             raise FileNotFoundError(f"{self.root} has no folders: one for each class is needed")
         self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
@@ -78,7 +82,12 @@ class ImageFolder(Dataset):
         return len(self.samples)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        path, target = self.samples[index]
+        try:
+            path, target = self.samples[operator.index(index)]
+        except TypeError as error:
+            raise TypeError(
+                f"an index of an ImageFolder is one integer, got {index!r}: Subset takes several"
+            ) from error
         try:
             image = self.loader(path)
             if self.transform is not None:
@@ -100,15 +109,24 @@ def _has_extension(path: str) -> bool:
     return path.lower().endswith(_EXTENSIONS)
 
 
-def _files(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield the files in a folder and below; `above` are the real paths of the folders around it."""
-    real = os.path.realpath(folder)
-    if real in above:  # a link back: following it would never end
-        return
-    with os.scandir(folder) as found:
-        entries = [entry for entry in found if _is_visible(entry.name)]
-    for entry in entries:
-        if entry.is_dir():
-            yield from _files(entry.path, (*above, real))
-        else:  # a link to nothing too: reading it then says what is missing
-            yield entry.path
+def _files(folder: str) -> Iterator[str]:
+    """Yield the files in a folder and below, each folder once.
+
+    Links to folders come last: what can be reached without one has its own path.
+    """
+    seen, waiting = set(), deque([folder])
+    while waiting:
+        folder = waiting.popleft()
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        with os.scandir(folder) as found:
+            entries = sorted((e for e in found if _is_visible(e.name)), key=lambda e: e.name)
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.appendleft(entry.path)
+            elif entry.is_symlink() and os.path.isdir(entry.path):
+                waiting.append(entry.path)
+            else:  # a link to nothing and a pipe too: reading it then says what is wrong
+                yield entry.path

@@ -4,11 +4,18 @@ lenet.py               LeNet-5
 resnet.py              ResNet-18 to 152 for photographs
 cifar_resnet.py        ResNets of depth 6n + 2 for small images, and plain networks beside them
 weights.py             ResNet18_Weights and its relatives
+by_name.py             list_models, get_model
 download.py            the cache folder, and how a file gets into it
 feature_extraction.py  what the layers inside return
 grad_cam.py            where a network looked
 """
 
+from scratchnet.models.by_name import (
+    get_model,
+    get_model_builder,
+    get_model_weights,
+    list_models,
+)
 from scratchnet.models.cifar_resnet import CifarResNet, PlainBlock, ZeroPadShortcut, cifar_resnet
 from scratchnet.models.feature_extraction import FeatureExtractor, create_feature_extractor
 from scratchnet.models.grad_cam import grad_cam
@@ -58,8 +65,12 @@ __all__ = [
     "ZeroPadShortcut",
     "cifar_resnet",
     "create_feature_extractor",
+    "get_model",
+    "get_model_builder",
+    "get_model_weights",
     "get_weight",
     "grad_cam",
+    "list_models",
     "resnet18",
     "resnet34",
     "resnet50",

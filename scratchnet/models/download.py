@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from scratchnet.files import replacing
+from scratchnet.serialization.errors import printable
 
 __all__ = ["DownloadError", "cache_dir", "cached_file"]
 
@@ -66,30 +67,33 @@ def cached_file(
     another hash. DownloadError: everything that can go wrong on the way; the folder is then as before.
     """
     name = _checked(url).path.rpartition("/")[2]
-    if not name:
-        raise ValueError(f"{url} names no file")
+    # Windows also divides at a backslash, and takes what stands before a colon for a drive.
+    if name in ("", ".", "..") or set(name) & set("\\:\0"):
+        raise ValueError(f"{printable(url, 300)} names no file")
     path = Path(cache_dir() if model_dir is None else model_dir) / name
-    if path.is_file():
-        if sha256 is not None and not (found := _sha256_of(path)).startswith(sha256.lower()):
-            raise ValueError(
-                f"{path} is damaged or another file: its SHA-256 begins with {found[:8]}, not with "
-                f"{sha256}. Delete it, and it will be downloaded again"
-            )
-        return path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            _download(url, file, sha256, progress, timeout)
+        is_there = path.is_file()
+        if not is_there:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as file:
+                _download(url, file, sha256, progress, timeout)
     # An OSError may be the network's or the disk's: urllib's errors, timeouts and ssl's are among them.
     except (OSError, http.client.HTTPException) as error:
         if isinstance(error, HTTPError):
             error.close()  # it holds the connection
-        reason = f"{error}" or type(error).__name__
+        reason = printable(f"{error}" or type(error).__name__, 300)  # a server may have written it
         raise DownloadError(
             f"{url} could not be downloaded into {path.parent}: {reason}. To do it by hand, save it "
             f"with a browser as {path}, or in another folder, hub/checkpoints/{name} below the one "
             "that the environment variable TORCH_HOME names"
         ) from error
+    if is_there and sha256 is not None:
+        found = _sha256_of(path)
+        if not found.startswith(sha256.lower()):
+            raise ValueError(
+                f"{path} is damaged or another file: its SHA-256 begins with {found[:8]}, not with "
+                f"{sha256}. Delete it, and it can be downloaded again"
+            )
     return path
 
 

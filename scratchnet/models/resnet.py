@@ -159,6 +159,10 @@ def _resnet(
     **options: Any,
 ) -> ResNet:
     """Return the network, with the weights loaded if there are any; they fix the number of classes."""
+    if "pretrained" in options:  # torchvision's argument before 0.13
+        raise TypeError(
+            'instead of pretrained=True say weights="DEFAULT", instead of False weights=None'
+        )
     if weights is not None:
         num_classes = len(weights.meta["categories"])
         if options.setdefault("num_classes", num_classes) != num_classes:

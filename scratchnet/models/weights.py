@@ -83,7 +83,7 @@ class WeightsEnum(Enum):
         if obj is None or isinstance(obj, cls):
             return obj
         if not isinstance(obj, str):
-            raise TypeError(f"expected {cls.__name__}, its name or None, got {obj!r}")
+            raise TypeError(f'expected {cls.__name__}, its name ("DEFAULT") or None, got {obj!r}')
         name = obj.removeprefix(f"{cls.__name__}.")
         if name not in cls.__members__:
             raise ValueError(f"{obj!r} is none of {cls.__name__}: {', '.join(cls.__members__)}")

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.ops._array import no_array
+
 
 def size(name: str, value: Any) -> int:
     """Return a number of channels or features as an int; raise unless it is a whole number above 0."""
@@ -26,7 +28,7 @@ def require_dtype(layer: Any, x: Any, dtype: np.dtype[Any]) -> None:
         return
     name = type(layer).__name__
     if not isinstance(found, np.dtype):
-        raise TypeError(f"{name} takes an array or a Tensor, got {type(x).__name__}")
+        raise no_array(name, x)
     other_way = f", or the module with .to(np.{found})" if found.kind == "f" else ""
     raise TypeError(
         f"{name} holds {dtype} arrays, x is {found} {x.shape}: "

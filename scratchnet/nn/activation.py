@@ -1,7 +1,7 @@
 """Activations as layers: `functional` with its settings kept. x: any shape → y like x.
 
-With inplace=True, where a layer takes it, the Tensor that was passed is the result afterwards:
-`_in_place.py` says what that means here.
+With inplace=True, where a layer takes it, the Tensor that was passed is the result afterwards; what
+it is a view of, stays as it is, unlike in torch (`scratchnet/_in_place.py`).
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class _Convolution(_Weighted):
         return ", ".join(parts if mode == "zeros" else [*parts, f"padding_mode={mode}"])
 
 
-class _Forwards(_Convolution):
+class _Conv(_Convolution):
     """Conv1d and Conv2d."""
 
     convolve: ClassVar[Callable[..., Any]]
@@ -87,10 +87,10 @@ class _Forwards(_Convolution):
     ) -> None:
         self._set(in_channels, out_channels, kernel_size, stride, dilation, groups)
         self.padding = padding
-        self._sides()  # raises if padding means nothing
+        sides = self._sides()  # raises if padding means nothing
         if not isinstance(padding, str):
-            one = not isinstance(padding, Iterable)
-            self.padding = (padding,) * self.axes if one else tuple(self.padding)
+            even = all(before == after for before, after in sides)
+            self.padding = tuple([before for before, _ in sides] if even else sides)
         if padding_mode not in PADDING_MODES:
             raise ValueError(f"padding_mode {padding_mode!r} is none of {', '.join(PADDING_MODES)}")
         self.padding_mode = padding_mode
@@ -112,7 +112,7 @@ class _Forwards(_Convolution):
         )
 
 
-class Conv2d(_Forwards):
+class Conv2d(_Conv):
     """Filters that slide over an image (`ops.conv2d`, which also says what `padding` may be).
 
     x: (N, in_channels, H, W) → y: (N, out_channels, OH, OW),
@@ -127,7 +127,7 @@ class Conv2d(_Forwards):
     convolve = staticmethod(functional.conv2d)
 
 
-class Conv1d(_Forwards):
+class Conv1d(_Conv):
     """Filters that slide over a line (`ops.conv1d`): Conv2d with one axis less.
 
     x: (N, in_channels, L) → y: (N, out_channels, OL),
@@ -139,7 +139,7 @@ class Conv1d(_Forwards):
     convolve = staticmethod(functional.conv1d)
 
 
-class _Transposed(_Convolution):
+class _ConvTranspose(_Convolution):
     """ConvTranspose1d and ConvTranspose2d."""
 
     convolve: ClassVar[Callable[..., Any]]
@@ -174,6 +174,8 @@ class _Transposed(_Convolution):
         require_dtype(self, x, self.weight.dtype)
         more = self.output_padding
         if output_size is not None:
+            if not isinstance(output_size, Iterable):
+                raise TypeError(f"output_size takes a number for each axis, got {output_size!r}")
             more = self._output_padding(x.shape, tuple(output_size))
         return self.convolve(
             x, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation
@@ -197,7 +199,7 @@ class _Transposed(_Convolution):
         return tuple(n - a for n, a in zip(sizes, least, strict=True))
 
 
-class ConvTranspose2d(_Transposed):
+class ConvTranspose2d(_ConvTranspose):
     """The transposed map of a Conv2d, by which maps grow (`ops.conv_transpose2d`).
 
     x: (N, in_channels, H, W) → y: (N, out_channels, OH, OW),
@@ -211,7 +213,7 @@ class ConvTranspose2d(_Transposed):
     convolve = staticmethod(functional.conv_transpose2d)
 
 
-class ConvTranspose1d(_Transposed):
+class ConvTranspose1d(_ConvTranspose):
     """The transposed map of a Conv1d (`ops.conv_transpose1d`): ConvTranspose2d with one axis less.
 
     x: (N, in_channels, L) → y: (N, out_channels, OL),

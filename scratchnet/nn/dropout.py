@@ -33,24 +33,24 @@ class Dropout(_Dropout):
 
     In eval mode x is returned as it is. x: any shape → y like x.
 
-    inplace: whether the Tensor that was passed is the result afterwards. rng: a seed, which starts one
-    generator for the life of the layer, or a generator; without it, the generator that
-    `scratchnet.manual_seed` seeds.
+    inplace: whether the Tensor that was passed is the result afterwards (`scratchnet/_in_place.py`).
+    rng: a seed, which starts one generator for the life of the layer, or a generator; without it, the
+    generator that `scratchnet.manual_seed` seeds.
     """
 
     def function(self, x: Any) -> Any:
-        return functional.dropout(x, self.p, self.training, self.rng)
+        return functional.dropout(x, self.p, self.training, rng=self.rng)
 
 
 class Dropout1d(_Dropout):
     """`Dropout` of whole channels. x: (N, C, L), or (C, L) for one sample → y like x."""
 
     def function(self, x: Any) -> Any:
-        return functional.dropout1d(x, self.p, self.training, self.rng)
+        return functional.dropout1d(x, self.p, self.training, rng=self.rng)
 
 
 class Dropout2d(_Dropout):
     """`Dropout` of whole channels. x: (N, C, H, W) → y like x."""
 
     def function(self, x: Any) -> Any:
-        return functional.dropout2d(x, self.p, self.training, self.rng)
+        return functional.dropout2d(x, self.p, self.training, rng=self.rng)

@@ -5,11 +5,11 @@ Letters: N batch, C channels, H W image, L line, OH OW output, OL its length.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from scratchnet import functional
 from scratchnet.nn.module import Module
-from scratchnet.ops._lines import single
+from scratchnet.ops._pooling_window import pooling_options
 from scratchnet.ops._window import Pair
 from scratchnet.ops.adaptive_pooling import OutputSize
 
@@ -26,6 +26,8 @@ __all__ = [
 
 
 class _MaxPool(Module):
+    axes: ClassVar[int]
+
     def __init__(
         self,
         kernel_size: Pair,
@@ -35,6 +37,7 @@ class _MaxPool(Module):
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
+        pooling_options(kernel_size, stride, padding, dilation, self.axes)  # raises if one is wrong
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding, self.dilation = padding, dilation
@@ -57,6 +60,8 @@ class MaxPool1d(_MaxPool):
     x: (N, C, L) → y: (N, C, OL); with return_indices (y, positions). stride: kernel_size if None.
     """
 
+    axes = 1
+
     def forward(self, x: Any) -> Any:
         return functional.max_pool1d(x, *self._options())
 
@@ -67,6 +72,8 @@ class MaxPool2d(_MaxPool):
     x: (N, C, H, W) → y: (N, C, OH, OW); with return_indices (y, positions h·W + w).
     stride: kernel_size if None.
     """
+
+    axes = 2
 
     def forward(self, x: Any) -> Any:
         return functional.max_pool2d(x, *self._options())
@@ -86,10 +93,8 @@ class AvgPool1d(Module):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
-        stride = kernel_size if stride is None else stride
-        self.kernel_size = (single("kernel_size", kernel_size, 1),)
-        self.stride = (single("stride", stride, 1),)
-        self.padding = (single("padding", padding, 0),)
+        options = pooling_options(kernel_size, stride, padding, 1, axes=1)
+        self.kernel_size, self.stride, self.padding, _ = options
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def forward(self, x: Any) -> Any:
@@ -115,6 +120,7 @@ class AvgPool2d(Module):
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
+        pooling_options(kernel_size, stride, padding, 1, axes=2)  # raises if one is wrong
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding, self.ceil_mode = padding, ceil_mode

@@ -10,6 +10,7 @@ from typing import Any
 
 from scratchnet import functional
 from scratchnet.nn.module import Module
+from scratchnet.ops.interpolation import require_options
 
 __all__ = ["Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"]
 
@@ -29,6 +30,7 @@ class Upsample(Module):
         align_corners: bool | None = None,
         recompute_scale_factor: bool | None = None,
     ) -> None:
+        require_options(size, scale_factor, mode, align_corners)
         self.size = size
         if isinstance(scale_factor, Sequence):
             self.scale_factor: Any = tuple(float(factor) for factor in scale_factor)

@@ -16,6 +16,7 @@ Pullback: TypeAlias = Callable[[Any], tuple[Any, ...]]
 Operand: TypeAlias = Any  # an array or a Python number
 Like: TypeAlias = tuple[tuple[int, ...], "np.dtype[Any]"] | None
 
+HALF = np.dtype(np.float16)
 _ARRAY = np.ndarray  # looked up once: these functions run for every recorded operation
 _STRENGTH = {"b": 0, "i": 1, "u": 1, "f": 2}  # the stronger kind decides: bool, integers, floats
 
@@ -132,6 +133,26 @@ def masked(dy: Array, keep: Array) -> Array:
     return np.asarray(np.multiply(bits, keep, dtype=bits.dtype)).view(dy.dtype)
 
 
+def in_float32(op: Callable[..., tuple[Any, Pullback]], *arguments: Any) -> tuple[Any, Pullback]:
+    """Return op(*arguments) and its pullback for halves, computed in float32 and rounded to halves.
+
+    For sums: one of halves would end at 65504, and stop growing by 1 at 2048.
+    """
+    out, pullback = op(*[_cast(a, np.float32) for a in arguments])
+
+    def pullback_of_halves(dy: Any) -> tuple[Any, ...]:
+        return tuple([_cast(dx, np.float16) for dx in pullback(_cast(dy, np.float32))])
+
+    return _cast(out, np.float16), pullback_of_halves
+
+
+def _cast(value: Any, dtype: type[np.floating]) -> Any:
+    """Return floating arrays, those of a tuple too, in this dtype; all else as it is."""
+    if isinstance(value, tuple):
+        return tuple([_cast(part, dtype) for part in value])
+    return value.astype(dtype) if is_differentiable(value) else value
+
+
 def resolve_dim(dim: int, ndim: int) -> int:
     """Return `dim` counted from the front."""
     if not -max(ndim, 1) <= dim < max(ndim, 1):
@@ -161,10 +182,25 @@ def require_probability(name: str, p: float) -> None:
         raise ValueError(f"{name}: p is a probability, got {p}")
 
 
+def no_array(name: str, x: Any, key: str = "") -> TypeError:
+    """Return the error for what is neither an array nor a Tensor of ours, another library's perhaps."""
+    kind = type(x)
+    path = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    way = "; its numpy() is an array" if hasattr(x, "numpy") else ""
+    return TypeError(f"{name} takes an array or a Tensor{key and f' as {key}'}, got {path}{way}")
+
+
 def require_same_dtype(name: str, **arrays: Array | None) -> None:
-    """Raise unless all arrays are floating and of one dtype: a silent cast would halve the speed."""
+    """Raise unless all are floating arrays of one dtype: a silent cast would halve the speed."""
     given = {key: a for key, a in arrays.items() if a is not None}
-    dtypes = {a.dtype for a in given.values()}
-    if len(dtypes) > 1 or any(d.kind != "f" for d in dtypes):
+    try:
+        dtypes = {a.dtype for a in given.values()}
+        fits = len(dtypes) < 2 and all(d.kind == "f" for d in dtypes)
+    except AttributeError:  # a list has no dtype, that of another library no kind
+        fits = False
+    if not fits:
+        for key, a in given.items():
+            if not isinstance(a, np.ndarray | np.generic):
+                raise no_array(name, a, key)
         found = ", ".join(f"{key} {a.dtype} {a.shape}" for key, a in given.items())
         raise TypeError(f"{name} takes floating arrays of one dtype, got {found}")

@@ -32,16 +32,17 @@ def buffer_for(
     channels: int,
     dtype: np.dtype[Any],
     window: Window,
-    images_last: bool = False,
+    images_inside: bool = False,
 ) -> Array:
     """Return a buffer (n, C, kh, kw, OH, OW) for the columns of one block.
 
     It starts as zeros, which are the padding: a tap writes the same places in every block, and what
-    no tap writes stays 0. images_last: lay it out in memory as (C, kh, kw, n, OH, OW).
+    no tap writes stays 0. images_inside: lay it out in memory as
+    (C, kh, kw, n, OH, OW), so that the windows of all images lie side by side.
     """
     # The first block is the longest. A window of one entry needs none: x is its own columns.
     n = blocks[0].stop if blocks and not window.is_each_entry else 0
-    if images_last:
+    if images_inside:
         return np.moveaxis(np.zeros((channels, *window.kernel, n, *window.out), dtype), 3, 0)
     return np.zeros((n, channels, *window.kernel, *window.out), dtype)
 
@@ -51,6 +52,7 @@ def gather(x: Array, window: Window, buffer: Array) -> Array:
     if window.is_each_entry:
         return x.reshape(*x.shape[:2], 1, 1, *window.out)
     cols = buffer[: len(x)]
+    # Through tap (i, j) the outputs at_out see x[at_in], two equally large slices; the rest is padding.
     for (i, j), at_out, at_in in window.taps():
         cols[:, :, i, j][at_out] = x[at_in]
     return cols
@@ -59,5 +61,6 @@ def gather(x: Array, window: Window, buffer: Array) -> Array:
 def scatter(cols: Array, window: Window, x: Array) -> None:
     """Add columns to the entries of x that `gather` would take them from."""
     cols = cols.reshape(*x.shape[:2], *window.kernel, *window.out)
+    # The same slices as in `gather`: x[at_in] is what the outputs at_out see through tap (i, j).
     for (i, j), at_out, at_in in window.taps():
         x[at_in] += cols[:, :, i, j][at_out]

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+import numpy as np
+
 from scratchnet.ops._array import Array
-from scratchnet.ops._lines import as_rows, single
+from scratchnet.ops._lines import require_lines, single
 from scratchnet.ops._window import Pair, Window, pair, require_images
 
 Padding = str | int | Sequence[int | Sequence[int]]
@@ -19,9 +21,11 @@ Sides = list[tuple[int, int]]  # (before, after) for each axis
 
 def per_axis(name: str, value: Pair, minimum: int, axes: int) -> tuple[int, ...]:
     """Return an option as a tuple with an int for each of one or two axes; raise if it is none."""
-    if axes == 2:
-        return pair(name, value, minimum)
-    return (single(name, value, minimum),)
+    if axes == 1:
+        return (single(name, value, minimum),)
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = (*value, *value)  # (n,) stands for both axes, as in torch
+    return pair(name, value, minimum)
 
 
 def window_over(*options: tuple[int, ...]) -> Window:
@@ -49,9 +53,9 @@ def sides_of(padding: Padding, extent: tuple[int, ...], stride: tuple[int, ...])
             raise ValueError(f"padding='same' needs stride 1, got {stride}")
         # The total is dilation·(k−1); where it is odd, the extra one goes to the bottom and right.
         return [((e - 1) // 2, e - 1 - (e - 1) // 2) for e in extent]
-    sides: tuple[Any, ...] = (
-        tuple(padding) if isinstance(padding, Iterable) else (padding,) * len(extent)
-    )
+    sides: tuple[Any, ...] = tuple(padding) if isinstance(padding, Iterable) else (padding,)
+    if len(sides) == 1 and not isinstance(sides[0], Iterable):
+        sides *= len(extent)
     if len(sides) != len(extent):
         forms = {
             1: "an int or ((left, right),)",
@@ -59,6 +63,14 @@ def sides_of(padding: Padding, extent: tuple[int, ...], stride: tuple[int, ...])
         }
         raise ValueError(f"padding takes {forms[len(extent)]}, got {padding!r}")
     return [pair("padding", side, 0) for side in sides]
+
+
+def require_groups(groups: int, n: int, of: str, shapes: str) -> None:
+    """Raise unless groups is a whole number that divides n."""
+    if isinstance(groups, bool) or not isinstance(groups, int | np.integer):
+        raise TypeError(f"groups takes a whole number, got {groups!r}")
+    if groups < 1 or n % groups:
+        raise ValueError(f"groups={groups} does not divide the {n} {of}: {shapes}")
 
 
 def sliding_window(
@@ -86,4 +98,4 @@ def require_batch(name: str, x: Array, axes: int) -> None:
     if axes == 2:
         require_images(name, x)
     else:
-        as_rows(name, x)
+        require_lines(name, x)

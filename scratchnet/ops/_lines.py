@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback
+from scratchnet.ops._array import Array, Pullback, no_array
 from scratchnet.ops._window import Pair
 
 
-def as_rows(name: str, x: Array) -> Array:
-    """Return a batch of lines as a batch of images of one row; raise if it is none."""
+def require_lines(name: str, x: Array) -> None:
+    """Raise unless x is a batch, maybe an empty one, of lines that have entries."""
+    if not isinstance(x, np.ndarray):
+        raise no_array(name, x)
     if x.ndim != 3:
         alone = "; a single line is x[None]" if x.ndim == 2 else ""
         raise ValueError(
@@ -20,6 +22,11 @@ def as_rows(name: str, x: Array) -> Array:
         )
     if x.shape[2] == 0:
         raise ValueError(f"{name} takes lines of at least one entry, got x {x.shape}")
+
+
+def as_rows(name: str, x: Array) -> Array:
+    """Return a batch of lines as a batch of images of one row; raise if it is none."""
+    require_lines(name, x)
     return x[:, :, None]
 
 

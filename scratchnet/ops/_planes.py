@@ -4,18 +4,18 @@ There a window holds so few numbers that the products cost nothing and the copie
 channel is laid out with its padding as one long row of numbers, its plane, where the windows of a
 tap are a run: from tap (i, j), in a plane that is Q wide, output (p, q) sees entry p·Q + q + i·d·Q + j·d.
 A run is copied, or multiplied, in one go instead of row by row. It also takes in the entries between
-the end of one row of outputs and the start of the next; what they give is cut off.
+the end of one row of outputs and the start of the next; what they give is cut off, or met by zeros.
 
 A stride s splits the plane in s² (its phases): phase (a, b) holds rows a, a + s, … and columns
 b, b + s, …, and in it the windows stand side by side again. Spreading is filtering: the entries of y are
 set s apart on a plane of zeros, and the kernel is turned by 180° (`spread_windows`).
 
-Letters as in `_products.py`; n and g are the images and groups of a block, R = (OH − 1)·Q + OW a run.
+Letters as in `_products.py`. A plane has P·Q entries; n and g are the images and groups of a block,
+R = (OH − 1)·Q + OW is the length of a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import prod
 from typing import Any, NamedTuple
 
@@ -108,6 +108,8 @@ def spread_windows(y: Array, weight: Array, window: Window, groups: int) -> Arra
     runs = runs_of(window.kernel, (1, 1), window.dilation, window.image)
     extent = extents(window.kernel, window.dilation)
     shift = window.before[0] - (extent[0] - 1), window.before[1] - (extent[1] - 1)
+    # Output and input exchanged: entry p of y goes to p·s − shift, so y is what this window of one tap
+    # gives, and the plane what it slides over. With a shift below 0 it begins that far inside the plane.
     apart = Window((1, 1), window.stride, (1, 1), shift, runs.plane, window.out)
     moves = [(tap, at_plane, at_y) for tap, at_y, at_plane in apart.taps()]
     return _filter_planes(y, w, runs, moves, window.image)
@@ -116,7 +118,7 @@ def spread_windows(y: Array, weight: Array, window: Window, groups: int) -> Arra
 def weight_sums(x: Array, y: Array, window: Window, groups: int) -> Array:
     """W[f,c,i,j] = Σ_n y[n,f] · (the run of tap (i, j) in channel c of image n).
 
-    A NaN in x makes NaN also of the tap that meets it between two rows, where y is 0.
+    Between the rows y is 0, and 0 · ∞ = NaN: with ∞ or NaN in x, W may hold a NaN too many.
     """
     filters, depth = y.shape[1] // groups, x.shape[1] // groups
     runs = runs_of(window.kernel, window.stride, window.dilation, window.out)
@@ -135,10 +137,11 @@ def weight_sums(x: Array, y: Array, window: Window, groups: int) -> Array:
         xs = x[images, of_groups.start * depth : of_groups.stop * depth]
         _fill(planes[at], xs, moves)
         rows[at][..., : window.out[1]] = y[images, of_groups]
-        for t, (a, b, run) in enumerate(runs.of_taps):
-            seen = flat[at][:, :, :, a, b, run].swapaxes(-1, -2)
-            # (n, g, F/G, R) @ (n, g, R, C/G) -> (n, g, F/G, C/G)
-            w[of_groups, :, :, t] += (ys[at] @ seen).sum(axis=0)
+        with np.errstate(invalid="ignore"):  # 0 · ∞ between the rows
+            for t, (a, b, run) in enumerate(runs.of_taps):
+                seen = flat[at][:, :, :, a, b, run].swapaxes(-1, -2)
+                # (n, g, F/G, R) @ (n, g, R, C/G) -> (n, g, F/G, C/G)
+                w[of_groups, :, :, t] += (ys[at] @ seen).sum(axis=0)
     return w.reshape(groups * filters, depth, *window.kernel)
 
 
@@ -161,7 +164,9 @@ def _filter_planes(
         for t, (a, b, run) in enumerate(runs.of_taps):
             cols[at][:, :, :, t] = flat[at][:, :, :, a, b, run]
         columns = cols[at].reshape(*cols[at].shape[:2], window_length, runs.length)
-        np.matmul(w[of_groups], columns, out=ys[at])  # (g, F/G, K) @ (n, g, K, R) -> (n, g, F/G, R)
+        with np.errstate(invalid="ignore", over="ignore"):  # ∞ − ∞ in what is cut off
+            # (g, F/G, K) @ (n, g, K, R) -> (n, g, F/G, R)
+            np.matmul(w[of_groups], columns, out=ys[at])
         y[images, of_groups] = rows[at][..., : out[1]]
     return y.reshape(len(x), groups * filters, *out)
 
@@ -169,8 +174,8 @@ def _filter_planes(
 def _phases_of(window: Window, runs: Runs) -> list[Move]:
     """Return what of the image goes where on the planes of the phases.
 
-    Entry (r, t) of phase (a, b) is the image's (r·s + a − top, t·s + b − left): seen through tap (a, b)
-    of a window as large as its stride, `plane` of them.
+    Entry (r, t) of phase (a, b) is the image's (r·s + a − top, t·s + b − left), which is what a window
+    of this stride and padding sees through its tap (a, b). So its kernel is the phases, a tap for each.
     """
     return list(
         Window(runs.phases, window.stride, (1, 1), window.before, window.image, runs.plane).taps()
@@ -190,10 +195,9 @@ def _blocks(
     """Return pairs of images and groups of at most block_bytes (at least one), and the largest pair."""
     g = min(groups, max(1, block_bytes // bytes_per_group))
     n = min(n_images, max(1, block_bytes // (groups * bytes_per_group)))
-    return list(_pairs(n_images, groups, n, g)), n, g
-
-
-def _pairs(n_images: int, groups: int, n: int, g: int) -> Iterator[tuple[slice, slice]]:
-    for i in range(0, n_images, max(1, n)):
-        for j in range(0, groups, g):
-            yield slice(i, min(i + n, n_images)), slice(j, min(j + g, groups))
+    blocks = [
+        (slice(i, min(i + n, n_images)), slice(j, min(j + g, groups)))
+        for i in range(0, n_images, max(1, n))
+        for j in range(0, groups, g)
+    ]
+    return blocks, n, g

@@ -10,18 +10,29 @@ from typing import Any
 import numpy as np
 
 from scratchnet.ops._array import Array
-from scratchnet.ops._window import Pair, Window, pair
+from scratchnet.ops._geometry import per_axis, window_over
+from scratchnet.ops._window import Pair, Window
 
 
 def pooling_window(
     x: Array, kernel_size: Pair, stride: Pair | None, padding: Pair, dilation: Pair, ceil_mode: bool
 ) -> Window:
     """Check the arguments of a pool and return its sliding window."""
-    kernel = pair("kernel_size", kernel_size, 1)
-    step = kernel if stride is None else pair("stride", stride, 1)
-    gap, before = pair("dilation", dilation, 1), pair("padding", padding, 0)
-    oh, ow = out_sizes(x.shape, kernel, step, gap, before, ceil_mode)
-    return Window(kernel, step, gap, before, (x.shape[2], x.shape[3]), (oh, ow))
+    kernel, step, before, gap = pooling_options(kernel_size, stride, padding, dilation, axes=2)
+    out = out_sizes(x.shape, kernel, step, gap, before, ceil_mode)
+    return window_over(kernel, step, gap, before, x.shape[2:], tuple(out))
+
+
+def pooling_options(
+    kernel_size: Pair, stride: Pair | None, padding: Pair, dilation: Pair, axes: int
+) -> tuple[tuple[int, ...], ...]:
+    """Return kernel, stride, padding and dilation with an int for each axis; raise if one has no meaning."""
+    kernel = per_axis("kernel_size", kernel_size, 1, axes)
+    step = kernel if stride is None else per_axis("stride", stride, 1, axes)
+    gap, before = per_axis("dilation", dilation, 1, axes), per_axis("padding", padding, 0, axes)
+    if any(p > k // 2 for p, k in zip(before, kernel, strict=True)):
+        raise ValueError(f"padding {before} must be at most half of kernel_size {kernel}")
+    return kernel, step, before, gap
 
 
 def out_sizes(
@@ -32,9 +43,7 @@ def out_sizes(
     before: tuple[int, ...],
     ceil_mode: bool,
 ) -> list[int]:
-    """Return how many windows each axis of x has; raise if there is none or the padding is too wide."""
-    if any(p > k // 2 for p, k in zip(before, kernel, strict=True)):
-        raise ValueError(f"padding {before} must be at most half of kernel_size {kernel}")
+    """Return how many windows each axis of x has; raise if there is none."""
     out = []
     for n, k, s, d, p in zip(shape[2:], kernel, step, gap, before, strict=True):
         room = n + 2 * p - d * (k - 1) - 1

@@ -15,7 +15,9 @@ Columns are gathered for a few images at a time: all at once, they would take ab
 memory of x. Groups of few channels take the way of `_planes.py`, which copies less.
 
 Letters: N batch (n of them in a block), C channels in, F filters, G groups, H W image, kh kw kernel,
-OH OW output; K = C/G·kh·kw the length of one window, L = OH·OW the number of windows.
+OH OW output; (h, w) an entry of the image, (p, q) of the output, (i, j) a tap of the kernel, s stride,
+d dilation, top and left the padding before; K = C/G·kh·kw the length of one window, L = OH·OW the
+number of windows.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ def filter_windows(x: Array, weight: Array, window: Window, groups: int) -> Arra
 
 def spread_windows(y: Array, weight: Array, window: Window, groups: int) -> Array:
     """x = the columns Wᵀ y, added up.   y: (N, F, OH, OW) · weight: (F, C/G, kh, kw) → x: (N, C, H, W)"""
-    if _planes.spreading_pays(weight.shape, window, groups):
+    # On planes an infinite weight would also meet the zeros around and between the entries of y.
+    if _planes.spreading_pays(weight.shape, window, groups) and np.isfinite(weight).all():
         return _planes.spread_windows(y, weight, window, groups)
     w = weight.reshape(groups, weight.shape[0] // groups, weight[0].size)  # (G, F/G, K)
     y = y.reshape(len(y), *w.shape[:2], prod(window.out))  # (N, G, F/G, L)
@@ -65,13 +68,15 @@ def weight_sums(x: Array, y: Array, window: Window, groups: int) -> Array:
     """W = Σ_n y[n] cols[n]ᵀ.   x: (N, C, H, W) · y: (N, F, OH, OW) → W: (F, C/G, kh, kw)"""
     shape = y.shape[1], x.shape[1] // groups, *window.kernel
     if _planes.summing_pays(shape, window, groups):
-        return _planes.weight_sums(x, y, window, groups)
+        w = _planes.weight_sums(x, y, window, groups)
+        if np.isfinite(w).all():
+            return w  # else it is summed again, without what stands between the rows of a run
     y = y.reshape(len(y), groups, shape[0] // groups, prod(window.out))  # (N, G, F/G, L)
     _, _, filters, length = y.shape
     w = np.zeros((groups, filters, prod(shape[1:])), y.dtype)  # (G, F/G, K)
-    # A block is at least as large as what its product is added to.
+    # Adding to w costs a pass over it for each block: so a block is at least as large as w.
     blocks = blocks_of(x.shape, y.dtype, window, max(BLOCK_BYTES, w.nbytes))
-    buffer = buffer_for(blocks, x.shape[1], y.dtype, window, images_last=True)
+    buffer = buffer_for(blocks, x.shape[1], y.dtype, window, images_inside=True)
     for images in blocks:
         cols = gather(x[images], window, buffer)
         n = len(cols)  # the windows of n images side by side: one long contraction

@@ -18,7 +18,8 @@ Ranges = tuple[Array, Array]
 def sum_over(ranges: Ranges, x: Array, axis: int) -> Array:
     """Return y[…, i, …] = Σ x[…, start[i] : stop[i], …] along one of the last axes; of nothing, 0.
 
-    The loop runs within the ranges: first the first entries of all, then the second ones, and so on.
+    The loop runs within the ranges: first the first entries of all, then the second ones, and so on;
+    of long ones over the ranges.
     axis: −1 or −2.
     """
     start, stop = ranges
@@ -27,12 +28,27 @@ def sum_over(ranges: Ranges, x: Array, axis: int) -> Array:
     shape = list(x.shape)
     shape[axis] = len(start)
     y = np.zeros(shape, x.dtype)
+    if are_long(ranges):
+        for i, (first, end) in enumerate(zip(start.tolist(), stop.tolist(), strict=True)):
+            entries: Any = (..., slice(first, end), *rest)
+            output: Any = (..., i, *rest)
+            x[entries].sum(axis=axis, out=y[output])
+        return y
     for t in range(int(lengths.max(initial=0))):
         longer = np.flatnonzero(lengths > t)
         y[(..., _slice_if_even(longer), *rest)] += x[
             (..., _slice_if_even(start[longer] + t), *rest)
         ]
     return y
+
+
+def are_long(ranges: Ranges) -> bool:
+    """Whether the ranges are so few and long that it is quicker to take one after the other.
+
+    Measured: with 16 times as many entries as ranges it always was, in images with fewer not always.
+    """
+    start, stop = ranges
+    return bool((stop - start).max(initial=0) > 16 * len(start))
 
 
 def transposed(ranges: Ranges, n: int) -> Ranges:

@@ -14,13 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scratchnet.ops._array import Array
+from scratchnet.ops._array import Array, no_array
 
 Pair = int | Sequence[int]
 
 
 class Window(NamedTuple):
-    """A sliding window, each entry (rows, columns): `before` is the padding, `image` the input's size."""
+    """A sliding window, each entry (rows, columns): `before` is the padding, `image` the input's size.
+
+    The first window starts `before` entries ahead of the input; below 0, so many entries into it.
+    """
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -67,6 +70,8 @@ def pair(name: str, value: Pair, minimum: int) -> tuple[int, int]:
 
 def require_images(name: str, x: Array) -> None:
     """Raise unless x is a batch, maybe an empty one, of images that have pixels."""
+    if not isinstance(x, np.ndarray):
+        raise no_array(name, x)
     if x.ndim != 4:
         alone = "; a single image is x[None]" if x.ndim == 3 else ""
         raise ValueError(

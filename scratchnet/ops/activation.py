@@ -37,14 +37,20 @@ def relu(x: Array) -> tuple[Array, Pullback]:
     """
     x = np.asarray(x)
     if x.dtype.kind == "f":
-        y = np.clip(x, 0.0, np.inf)  # in a third of the time of np.maximum
+        y = x.clip(0.0, np.inf)  # in a third of the time of np.maximum
     else:
+        _require_numbers("relu", x)
         y = np.maximum(x, 0)  # integers stay integers, as in torch
 
     def pullback(dy: Array) -> tuple[Array]:
         return (masked(dy, ~(y <= 0)),)
 
     return y, pullback
+
+
+def _require_numbers(name: str, x: Array) -> None:
+    if x.dtype.kind not in "fiu":  # of complex numbers none is the larger one
+        raise TypeError(f"{name} takes real numbers, got dtype {x.dtype} with shape {x.shape}")
 
 
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> tuple[Array, Pullback]:
@@ -72,11 +78,12 @@ def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> tuple[Arr
     stay integers, and the bounds lose their fraction then, as in torch.
     """
     x = np.asarray(x)
+    _require_numbers("hardtanh", x)
     number = float if x.dtype.kind == "f" else int
     low, high = number(min_val), number(max_val)
     if low > high:
         raise ValueError(f"hardtanh: min_val {min_val} is greater than max_val {max_val}")
-    y = np.clip(x, low, high)
+    y = x.clip(low, high)
 
     def pullback(dy: Array) -> tuple[Array]:
         return (masked(dy, ~((y <= low) | (y >= high))),)

@@ -3,9 +3,12 @@
     bin p of an axis of n entries, cut into m, spans ⌊p·n/m⌋ to ⌈(p+1)·n/m⌉, the end not included
 
 Bins differ in length by one at most; where m does not divide n they share entries. One bin is the whole
-axis: with the output size 1 these are the global pools.
+axis: with the output size 1 these are the global pools (global average pooling).
 
 Letters: N batch, C channels, H W image, L line, OH OW output, OL its length; (p, q) an output.
+
+Source: He, Zhang, Ren & Sun 2015, "Spatial pyramid pooling in deep convolutional networks", appendix A
+(the bins).
 """
 
 from __future__ import annotations
@@ -15,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float
+from scratchnet.ops._array import HALF, Array, Pullback, as_float, in_float32
 from scratchnet.ops._lines import as_rows, of_lines, single
-from scratchnet.ops._ranges import Ranges, sum_over, transposed
+from scratchnet.ops._ranges import Ranges, are_long, sum_over, transposed
 from scratchnet.ops._window import Pair, pair, require_images
 
 __all__ = [
@@ -40,13 +43,15 @@ def adaptive_avg_pool2d(x: Array, output_size: OutputSize) -> tuple[Array, Pullb
     int for both; 1 is the global mean.
 
     A bin is a range of rows and one of columns, so both sums are taken along one axis after the other.
-    The bins that hold an entry are again ranges: so is the transposed map.
+    The bins that hold an entry are again ranges: so is the transposed map. float16 is summed in float32.
 
     >>> adaptive_avg_pool2d(np.array([[[[1.0, 3.0, 8.0]]]]), (1, 2))[0]
     array([[[[2. , 5.5]]]])
     """
     x = as_float(x)
     require_images("adaptive_avg_pool2d", x)
+    if x.dtype == HALF:
+        return in_float32(adaptive_avg_pool2d, x, output_size)
     (oh, ow), (height, width) = _resolve(output_size, x), x.shape[2:]
     if oh == ow == 1:
         return _global_mean(x)
@@ -78,6 +83,9 @@ def adaptive_avg_pool1d(x: Array, output_size: Pair) -> tuple[Array, Pullback]:
         ∂L/∂x[n,c,w] = Σ dy[n,c,q] / m[q] over the bins that hold w
 
     x: (N, C, L) → y: (N, C, OL). output_size: OL.
+
+    >>> adaptive_avg_pool1d(np.array([[[1.0, 3.0, 8.0]]]), 2)[0]
+    array([[[2. , 5.5]]])
     """
     rows = as_rows("adaptive_avg_pool1d", x)
     return of_lines(*adaptive_avg_pool2d(rows, (1, single("output_size", output_size, 0))))
@@ -110,7 +118,7 @@ def adaptive_max_pool2d(
     if oh == ow == 1:
         positions = planes.argmax(axis=2).reshape(in_bins)
     else:
-        positions = _positions(x, _bins(shape[2], oh), _bins(shape[3], ow)).reshape(in_bins)
+        positions = _positions_in_bins(x, _bins(shape[2], oh), _bins(shape[3], ow)).reshape(in_bins)
     y = np.take_along_axis(planes, positions, axis=2)
     bins = (*shape[:2], oh, ow)
 
@@ -136,6 +144,9 @@ def adaptive_max_pool1d(
 
     x: (N, C, L) → y: (N, C, OL); with return_indices also the maximum's position w, int64, (N, C, OL).
     output_size: OL.
+
+    >>> adaptive_max_pool1d(np.array([[[1.0, 3.0, 8.0]]]), 2)[0]
+    array([[[3., 8.]]])
     """
     rows, out = as_rows("adaptive_max_pool1d", x), (1, single("output_size", output_size, 0))
     return of_lines(*adaptive_max_pool2d(rows, out, return_indices))
@@ -160,23 +171,26 @@ def _bins(n: int, m: int) -> Ranges:
     return p * n // max(m, 1), -(-(p + 1) * n // max(m, 1))  # −⌊−a/b⌋ = ⌈a/b⌉
 
 
-def _positions(x: Array, rows: Ranges, columns: Ranges) -> Array:
+def _positions_in_bins(x: Array, rows: Ranges, columns: Ranges) -> Array:
     """Return where each bin's first maximum stands, h·W + w: first that of each row, then of those."""
-    of_row, w = _first_maxima(x, columns)  # (N, C, H, OW)
-    _, h = _first_maxima(of_row.swapaxes(2, 3), rows)
+    of_row, w = _maxima_of_bins(x, columns)  # (N, C, H, OW)
+    _, h = _maxima_of_bins(of_row.swapaxes(2, 3), rows)
     h = h.swapaxes(2, 3)  # (N, C, OH, OW)
     return h * x.shape[3] + np.take_along_axis(w, h, axis=2)
 
 
-def _first_maxima(x: Array, bins: Ranges) -> tuple[Array, Array]:
+def _maxima_of_bins(x: Array, bins: Ranges) -> tuple[Array, Array]:
     """Return the largest entry of each bin of the last axis, and the first place where it stands."""
     start, stop = bins
+    if are_long(bins):
+        each = zip(start.tolist(), stop.tolist(), strict=True)
+        places = np.stack([first + x[..., first:end].argmax(axis=-1) for first, end in each], -1)
+        return np.take_along_axis(x, places, axis=-1), places
     y = x.take(start, axis=-1)
     places = np.broadcast_to(start, y.shape).copy()
     for t in range(1, int((stop - start).max(initial=1))):
-        place = np.minimum(
-            start + t, stop - 1
-        )  # a shorter bin's last entry again: it is not larger
+        # Of a shorter bin its last entry again, which is not larger than what was found.
+        place = np.minimum(start + t, stop - 1)
         entry = x.take(place, axis=-1)
         is_larger = entry > y
         if x.dtype.kind == "f":

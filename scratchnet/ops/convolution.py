@@ -1,5 +1,7 @@
 """Convolution, as neural networks mean it: a kernel slides over the image or the line unflipped.
 
+Elsewhere that is called cross-correlation, and a convolution turns the kernel round first.
+
 Letters: N batch, C channels in, F filters (channels out), G groups, H W image, kh kw kernel, OH OW
 output; (p, q) an output, (i, j) a tap of the kernel, s stride, d dilation, top and left the padding
 before; for lines L the length, k the kernel, OL the length of the output.
@@ -7,14 +9,13 @@ before; for lines L the length, k the kernel, OL the length of the output.
 
 from __future__ import annotations
 
-import numpy as np
-
 from scratchnet.ops._array import Array, Pullback, require_same_dtype, shapes_of
 from scratchnet.ops._geometry import (
     Padding,
     extents,
     per_axis,
     require_batch,
+    require_groups,
     sides_of,
     sliding_window,
 )
@@ -42,6 +43,9 @@ def conv2d(
         ∂L/∂x[n,c,h,w] = Σ_fij W[f,c,i,j] · dy[n,f,p,q]   over p·s + i·d − top = h, q·s + j·d − left = w
         ∂L/∂b[f] = Σ_npq dy[n,f,p,q]
 
+    Tap by tap, on the padded x: y += W[:, :, i, j] · x[:, :, i·d :: s, j·d :: s] for each (i, j), a
+    product over the channels at OH × OW places. (`tests/naive.py` has it number by number.)
+
     Each of the first three is a matrix product with the windows written out as columns
     (`_products.py`): y = W cols, dW = Σ_n dy[n] cols[n]ᵀ, and dcols = Wᵀ dy, which is then added back to
     where the columns came from. Columns are not kept for the pullback but gathered again: they would
@@ -55,7 +59,10 @@ def conv2d(
     channels of that group (c counts within it). Depthwise: as many groups as channels.
 
     `conv_transpose2d` is the transposed map.
+    Source: Chellapilla, Puri & Simard 2006, "High performance convolutional neural networks for
+    document processing" (the windows as columns).
 
+    >>> import numpy as np
     >>> conv2d(np.array([[[[1.0, 2.0, 4.0]]]]), np.array([[[[1.0, 10.0]]]]))[0]
     array([[[[21., 42.]]]])
     """
@@ -83,8 +90,9 @@ def conv1d(
 
     x: (N, C, L) · weight: (F, C/G, k) · bias: (F,) → y: (N, F, OL),
     OL = ⌊(L + left + right − dilation·(k−1) − 1) / stride⌋ + 1.
-    padding: an int, ((left, right),), "valid" or "same"; it and groups mean what they do in `conv2d`.
+    padding: an int, (n,), ((left, right),), "valid" or "same"; it and groups mean what they do in `conv2d`.
 
+    >>> import numpy as np
     >>> conv1d(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[1.0, 10.0]]]))[0]
     array([[[21., 42.]]])
     """
@@ -148,8 +156,7 @@ def _window_of(
         raise ValueError(
             f"weight takes the shape {form} with at least one filter and tap: {shapes}"
         )
-    if not isinstance(groups, int | np.integer) or groups < 1 or weight.shape[0] % groups:
-        raise ValueError(f"groups={groups} does not divide the {weight.shape[0]} filters: {shapes}")
+    require_groups(groups, weight.shape[0], "filters", shapes)
     if x.shape[1] != weight.shape[1] * groups:
         times = f" in each of {groups} groups" if groups > 1 else ""
         raise ValueError(

@@ -6,6 +6,8 @@ never go backwards, so what came from one entry is a range of outputs, and the t
 
 Letters: N batch, C channels, H W image, L line, OH OW output, OL its length; of one axis n is the length
 of x, m that of y, q an output.
+
+Source: the definitions are PyTorch's, `aten/src/ATen/native/UpSample.h`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback
+from scratchnet.ops._array import Array, Pullback, no_array
 from scratchnet.ops._ranges import Ranges, sum_over
 from scratchnet.ops.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
 
@@ -54,10 +56,13 @@ def interpolate(
     at ½; with align_corners they are points, and the outermost of x and y fall together.
 
     x: (N, C, L) or (N, C, H, W) → y: (N, C, OL) or (N, C, OH, OW). "linear" is for lines and "bilinear"
-    for images, floating ones; the nearest modes take any dtype.
+    for images, floating ones; the nearest modes take any dtype, and so does "area", which makes float32 of
+    integers (torch raises).
     size: OL or (OH, OW), an int for both. scale_factor, instead: m = ⌊n · scale_factor⌋, a number for
     each axis or one for all; then s is 1/scale_factor exactly, unless recompute_scale_factor makes it
-    n/m. It is n/m anyway where m = n (not in "nearest-exact"), and in "nearest" where m = 2n.
+    n/m. It is n/m anyway where m = n (not in "nearest-exact"), and in "nearest" where m = 2n. (So
+    it is in torch's gradient; in "nearest" its forward pass takes 1/scale_factor there for lines and for
+    most images.)
 
     Where q·s falls on the border between two entries, rounding decides. As in torch's gradients the
     nearest modes count in float32 whatever the dtype of x; its forward pass differs there at times.
@@ -65,7 +70,8 @@ def interpolate(
     >>> interpolate(np.array([[[1.0, 3.0]]]), size=4, mode="linear")[0]
     array([[[1. , 1.5, 2.5, 3. ]]])
     """
-    _require_mode(x, mode, align_corners, antialias)
+    require_options(size, scale_factor, mode, align_corners)
+    _require_fit(x, mode, antialias)
     if recompute_scale_factor and size is not None:
         raise ValueError(f"recompute_scale_factor is for scale_factor, got size={size!r}")
     out, steps = _sizes(x, size, scale_factor, bool(recompute_scale_factor))
@@ -146,20 +152,29 @@ def _outputs_of(source: Array, n: int) -> Ranges:
     return np.searchsorted(source, places, "left"), np.searchsorted(source, places, "right")
 
 
-def _require_mode(x: Array, mode: str, align_corners: bool | None, antialias: bool) -> None:
+def require_options(size: Any, scale_factor: Any, mode: str, align_corners: bool | None) -> None:
+    """Raise unless these options of `interpolate` go together."""
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"give size or scale_factor, one of them: {size!r}, {scale_factor!r}")
+    if mode not in MODES:
+        raise ValueError(f"mode takes {', '.join(map(repr, MODES))}, got {mode!r}")
+    if align_corners is not None and mode not in LINEAR:
+        raise ValueError(f"align_corners is for {', '.join(LINEAR)}, mode is {mode!r}")
+
+
+def _require_fit(x: Array, mode: str, antialias: bool) -> None:
+    """Raise unless x is what this mode is for."""
+    if not isinstance(x, np.ndarray):
+        raise no_array("interpolate", x)
     if x.ndim not in (3, 4) or 0 in x.shape[1:]:
         raise ValueError(
             f"interpolate takes x of shape (N, C, L) or (N, C, H, W), not empty but for N, got {x.shape}"
         )
-    if mode not in MODES:
-        raise ValueError(f"mode takes {', '.join(map(repr, MODES))}, got {mode!r}")
     if x.ndim != LINEAR.get(mode, x.ndim):
         right = "linear" if x.ndim == 3 else "bilinear"
         raise ValueError(f"mode {mode!r} is not for x of shape {x.shape}: take {right!r}")
     if mode in LINEAR and x.dtype.kind != "f":
         raise TypeError(f"mode {mode!r} takes floating x, got dtype {x.dtype}")
-    if align_corners is not None and mode not in LINEAR:
-        raise ValueError(f"align_corners is for {', '.join(LINEAR)}, mode is {mode!r}")
     if antialias:
         raise ValueError("interpolate has no antialias: mode 'area' takes means when it shrinks")
 
@@ -171,8 +186,6 @@ def _sizes(
     recompute: bool,
 ) -> tuple[list[int], list[float]]:
     """Return for each axis the length of the output, and the step in x from one output to the next."""
-    if (size is None) == (scale_factor is None):
-        raise ValueError(f"give size or scale_factor, one of them: {size!r}, {scale_factor!r}")
     lengths = x.shape[2:]
     factors: list[float] = []
     if size is not None:

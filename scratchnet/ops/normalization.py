@@ -8,7 +8,8 @@ Which values share one mean and variance is all that tells them apart, for x of 
     layer_norm      each sample, over its last axes
 
 Letters: N batch, C channels, G groups, L everything after the channels, D the normalised shape; m the
-number of values that share one mean.
+number of values that share one mean. float16 is computed in float32, as in torch: the squares of
+ordinary values add up to more than the largest half.
 
 All of them share one derivative. With x̂ = (x − μ)/σ, σ² = var + eps, and dx̂ = dy · weight, x acts
 directly, through the variance, and through the mean (which does not move the variance, Σ (x − μ) = 0):
@@ -25,7 +26,7 @@ from math import prod
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, require_same_dtype
+from scratchnet.ops._array import HALF, Array, Pullback, in_float32, require_same_dtype
 
 __all__ = ["batch_norm", "batch_norm_inference", "group_norm", "instance_norm", "layer_norm"]
 
@@ -47,8 +48,14 @@ def batch_norm(
     x: (N, C, …) · weight, bias: (C,) → y like x; μ, var: (C,). One value per channel (m = 1) raises:
     it would be normalised to 0 whatever it was. An empty batch gives an empty y.
     Source: Ioffe & Szegedy 2015, algorithm 1.
+
+    >>> (y, mean, var), _ = batch_norm(np.array([[[1.0, 3.0]], [[1.0, 3.0]]]), eps=0.0)
+    >>> y.ravel(), mean, var
+    (array([-1.,  1., -1.,  1.]), array([2.]), array([1.]))
     """
     check_channels("batch_norm", x, weight=weight, bias=bias)
+    if x.dtype == HALF:
+        return in_float32(batch_norm, x, weight, bias, eps)
     shape, has_weight, has_bias = x.shape, weight is not None, bias is not None
     x3 = x.reshape(*shape[:2], prod(shape[2:]))  # (N, C, L)
     m = x3.shape[0] * x3.shape[2]
@@ -105,9 +112,15 @@ def batch_norm_inference(
         ∂L/∂weight_c = Σ_nl dy · x̂,   ∂L/∂bias_c = Σ_nl dy
 
     running_mean and running_var have no gradient. x: (N, C, …); all others: (C,) → y like x
+    Source: Ioffe & Szegedy 2015, algorithm 2, line 11.
+
+    >>> batch_norm_inference(np.array([[5.0]]), np.array([1.0]), np.array([4.0]), eps=0.0)[0]
+    array([[2.]])
     """
     check_channels("batch_norm", x, weight=weight, bias=bias)
     check_channels("batch_norm", x, running_mean=running_mean, running_var=running_var)
+    if x.dtype == HALF:
+        return in_float32(batch_norm_inference, x, running_mean, running_var, weight, bias, eps)
     shape, has_weight, has_bias = x.shape, weight is not None, bias is not None
     x3 = x.reshape(*shape[:2], prod(shape[2:]))  # (N, C, L)
     mean = running_mean.copy()  # training goes on changing the layer's own
@@ -146,9 +159,16 @@ def instance_norm(
     uses them.
 
     x: (N, C, …) · weight, bias: (C,) → y like x; μ, var: (N, C). One value per channel raises.
-    Source: Ulyanov, Vedaldi & Lempitsky 2016, eq. 5.
+    Source: Ulyanov, Vedaldi & Lempitsky 2016, "Instance normalization", section 2.
+
+    >>> instance_norm(np.array([[[1.0, 3.0]], [[10.0, 30.0]]]), eps=0.0)[0][0]
+    array([[[-1.,  1.]],
+    <BLANKLINE>
+           [[-1.,  1.]]])
     """
     check_channels("instance_norm", x, weight=weight, bias=bias)
+    if x.dtype == HALF:
+        return in_float32(instance_norm, x, weight, bias, eps)
     shape, (n, c), m = x.shape, x.shape[:2], prod(x.shape[2:])
     if m == 1:
         raise ValueError(f"instance_norm needs more than one value in each channel, x {shape}")
@@ -183,8 +203,13 @@ def group_norm(
     x: (N, C, …) · weight, bias: (C,) → y like x. One sample with one value per group raises, as in
     torch; in a larger batch such a group becomes the bias.
     Source: Wu & He 2018, eq. 7.
+
+    >>> group_norm(np.array([[1.0, 3.0, 10.0, 30.0]]), 2, eps=0.0)[0]
+    array([[-1.,  1., -1.,  1.]])
     """
     check_channels("group_norm", x, weight=weight, bias=bias)
+    if x.dtype == HALF:
+        return in_float32(group_norm, x, num_groups, weight, bias, eps)
     shape, c = x.shape, x.shape[1]
     if num_groups < 1 or c % num_groups:
         raise ValueError(f"group_norm: num_groups {num_groups} must divide {c} channels, x {shape}")
@@ -231,8 +256,14 @@ def layer_norm(
 
     x: (…, *normalized_shape); weight, bias: normalized_shape → y like x
     Source: Ba, Kiros & Hinton 2016, eq. 4.
+
+    >>> layer_norm(np.array([[1.0, 3.0], [10.0, 30.0]]), 2, eps=0.0)[0]
+    array([[-1.,  1.],
+           [-1.,  1.]])
     """
     require_same_dtype("layer_norm", x=x, weight=weight, bias=bias)
+    if x.dtype == HALF:
+        return in_float32(layer_norm, x, normalized_shape, weight, bias, eps)
     if isinstance(normalized_shape, int | np.integer):
         normalized_shape = (normalized_shape,)
     form = tuple(normalized_shape)

@@ -1,13 +1,15 @@
 """Borders around an array: what stands beyond its edges.
 
-Padding copies entries to places outside, and its pullback (the adjoint) folds the border back: the
+Padding copies entries to places outside, and its pullback, the transposed map, folds the border back: the
 gradient at each place outside is added to the entry that was copied there. Both work by slices, one
 for each border, since a border takes its entries from a run of neighbours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
+from numbers import Real
 from operator import index
 from typing import Any, TypeAlias
 
@@ -34,27 +36,50 @@ def pad(
     A negative width crops, in constant and circular before the borders are made (what was cropped
     does not come back), in reflect and replicate after it (they still start from the whole x).
     A mirror reaches n − 1 entries of an axis of length n, a wrap n; nothing is copied from an empty
-    axis. Whatever goes further raises, and so does a value for a mode that uses none.
+    axis. Whatever goes further raises, and so does a value for a mode that uses none, or one that the
+    dtype of x cannot hold; in integers a value loses its fraction.
+
+    >>> pad(np.array([1.0, 2.0, 3.0]), (2, 1), mode="reflect")[0]
+    array([3., 2., 1., 2., 3., 2.])
     """
     pairs = _pairs(x, pad)
     if mode not in MODES:
         raise ValueError(f"pad: mode {mode!r} is none of {', '.join(map(repr, MODES))}")
-    if mode != "constant" and value:
+    filler = _filler(value, x.dtype)
+    if mode != "constant" and filler:
         raise ValueError(f"pad: mode {mode!r} takes no value, got {value}")
     _require_reach(x, pairs, mode)
     widths = [(max(before, 0), max(after, 0)) for before, after in pairs]
     crops = [(max(-before, 0), max(-after, 0)) for before, after in pairs]
     if mode in ("constant", "circular"):
         inner, uncrop = _crop(x, crops)
-        y, unborder = _border(inner, widths, mode, value)
+        y, unborder = _border(inner, widths, mode, filler)
         return y, lambda dy: (uncrop(unborder(dy)),)
-    outer, unborder = _border(x, widths, mode, value)
+    outer, unborder = _border(x, widths, mode, filler)
     y, uncrop = _crop(outer, crops)
     return y, lambda dy: (unborder(uncrop(dy)),)
 
 
+def _filler(value: Any, dtype: np.dtype[Any]) -> Any:
+    """Return what a constant border holds; raise unless it is one number, and one of the dtype's."""
+    if value is None:
+        return 0
+    if not isinstance(value, Real):
+        raise TypeError(f"pad: value takes a number, got {value!r}")
+    number: Any = value
+    if dtype.kind in "iu":
+        fits = np.iinfo(dtype).min <= number <= np.iinfo(dtype).max
+    else:  # of floats ±∞ and NaN too
+        fits = dtype.kind != "f" or not float(np.finfo(dtype).max) < abs(number) < inf
+    if not fits:
+        raise ValueError(f"pad: x is {dtype}, which has no {value!r}")
+    return value
+
+
 def _pairs(x: Array, pad: Sequence[int]) -> Widths:
     """Return the widths axis by axis: (left, right, top, bottom) -> …, (top, bottom), (left, right)."""
+    if not isinstance(pad, Iterable):
+        raise TypeError(f"pad takes a pair of widths for each of the last axes, got {pad!r}")
     widths = [index(n) for n in pad]
     if len(widths) % 2 or len(widths) > 2 * x.ndim:
         raise ValueError(
@@ -96,13 +121,13 @@ def _crop(x: Array, crops: Widths) -> tuple[Array, Callable[[Array], Array]]:
 
 
 def _border(
-    x: Array, widths: Widths, mode: str, value: float | None
+    x: Array, widths: Widths, mode: str, filler: Any
 ) -> tuple[Array, Callable[[Array], Array]]:
     """Return x with borders of these widths; back: the gradient with its borders folded in."""
     shape = tuple(before + n + after for n, (before, after) in zip(x.shape, widths, strict=True))
     inside = tuple(slice(b, b + n) for n, (b, _) in zip(x.shape, widths, strict=True))
     if mode == "constant":
-        y = np.full(shape, value or 0, x.dtype)
+        y = np.full(shape, filler, x.dtype)
         y[inside] = x
         return y, lambda dy: dy[inside]
     # Axis by axis, each border over the whole of the other axes: the corners come with the last one.

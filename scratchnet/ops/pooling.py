@@ -6,6 +6,9 @@ gradient of a maximum goes to the first of equal entries, row by row, which is s
 
 Letters: N batch, C channels, H W image, L line, kh kw kernel, OH OW output; (p, q) an output, (i, j) an
 entry of its window, s stride, d dilation, pad the padding before.
+
+Sources: LeCun, Bottou, Bengio & Haffner 1998, section II.A (means, there with a trained factor);
+Scherer, Müller & Behnke 2010, "Evaluation of pooling operations" (maxima).
 """
 
 from __future__ import annotations
@@ -15,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float, masked
-from scratchnet.ops._lines import as_rows, of_lines, single
-from scratchnet.ops._pooling_window import lowest, out_sizes, pooling_window
+from scratchnet.ops._array import HALF, Array, Pullback, as_float, in_float32, masked
+from scratchnet.ops._lines import as_rows, of_lines
+from scratchnet.ops._pooling_window import lowest, out_sizes, pooling_options, pooling_window
 from scratchnet.ops._window import Pair, Window, require_images
 
 __all__ = ["avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d"]
@@ -45,8 +48,9 @@ def max_pool2d(
     (N, C, OH, OW).
 
     Of equal entries in a window the first, row by row, takes the whole gradient. The first NaN of a
-    window counts as its maximum. Padding counts as −∞ and is at most half the kernel, so that every
-    window sees some of x; only a dilated one may miss x altogether: y is −∞, its position −1.
+    window counts as its maximum. (Of several NaN torch takes the last.) Padding counts as −∞ and is at
+    most half the kernel, so that every window sees some of x; only a dilated one may miss x altogether:
+    y is −∞, its position −1.
 
     >>> max_pool2d(np.array([[[[1.0, 3.0, 2.0, 0.0]]]]), (1, 2))[0]
     array([[[[3., 2.]]]])
@@ -131,15 +135,21 @@ def avg_pool2d(
     m counts the window's entries, those on the padding included if count_include_pad; what a window
     of ceil_mode overhangs beyond the padding is never counted. divisor_override replaces m.
 
-    x: (N, C, H, W) → y: (N, C, OH, OW), of the size that `max_pool2d` has. stride: the kernel's size
-    if None. padding: zeros, at most half the kernel.
+    x: (N, C, H, W) → y: (N, C, OH, OW), of the size that `max_pool2d` has; of integers float32 (torch
+    rounds to integers), of float16 summed in float32. stride: the kernel's size if None. padding:
+    zeros, at most half the kernel.
 
     >>> avg_pool2d(np.array([[[[1.0, 3.0, 2.0, 0.0]]]]), (1, 2))[0]
     array([[[[2., 1.]]]])
     """
     x = as_float(x)
     require_images("avg_pool2d", x)
+    if x.dtype == HALF:
+        options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+        return in_float32(avg_pool2d, x, *options)
     window = pooling_window(x, kernel_size, stride, padding, 1, ceil_mode)
+    if divisor_override is not None and not isinstance(divisor_override, int | np.integer):
+        raise TypeError(f"divisor_override takes a whole number, got {divisor_override!r}")
     if divisor_override == 0:
         raise ValueError("divisor_override must not be 0")
     m: Any = float(divisor_override) if divisor_override else _counts(window, count_include_pad)
@@ -248,8 +258,7 @@ def _of_one_row(
     ceil_mode: bool,
 ) -> tuple[Array, tuple[Pair, Pair, Pair, Pair]]:
     """Check a pool of lines and return it as one of images of one row: x, and the first options."""
-    rows, kernel = as_rows(name, x), single("kernel_size", kernel_size, 1)
-    step = kernel if stride is None else single("stride", stride, 1)
-    gap, before = single("dilation", dilation, 1), single("padding", padding, 0)
-    out_sizes(x.shape, (kernel,), (step,), (gap,), (before,), ceil_mode)  # errors in one dimension
-    return rows, ((1, kernel), (1, step), (0, before), (1, gap))
+    rows = as_rows(name, x)
+    kernel, step, before, gap = pooling_options(kernel_size, stride, padding, dilation, axes=1)
+    out_sizes(x.shape, kernel, step, gap, before, ceil_mode)  # errors in one dimension
+    return rows, ((1, *kernel), (1, *step), (0, *before), (1, *gap))

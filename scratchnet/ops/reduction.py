@@ -2,7 +2,7 @@
 
 `dim` is an int, several ints, or None for all axes; `keepdim` keeps them with length 1. A reduction
 maps many entries to one, so its pullback spreads dy back over them (`spread` below restores the
-axes), weighted by each entry's share.
+axes), weighted by each entry's share. Sums of float16 are taken in float32 and rounded at the end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float, resolve_dim, resolve_dims
+from scratchnet.ops._array import (
+    HALF,
+    Array,
+    Pullback,
+    as_float,
+    in_float32,
+    resolve_dim,
+    resolve_dims,
+)
 
 __all__ = ["amax", "amin", "logsumexp", "max", "mean", "min", "sum", "var"]
 
@@ -36,6 +44,8 @@ def sum(x: Array, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Pullba
     An empty sum is 0. Integers and bools are summed as int64.
     """
     dims, shape, dtype = resolve_dims(dim, x.ndim), x.shape, x.dtype
+    if dtype == HALF:
+        return in_float32(sum, x, dim, keepdim)
     spread = _spread(dims, shape)
 
     def pullback(dy: Array) -> tuple[Array]:
@@ -54,6 +64,8 @@ def mean(x: Array, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Pullb
     The mean of nothing is NaN.
     """
     x = as_float(x)
+    if x.dtype == HALF:
+        return in_float32(mean, x, dim, keepdim)
     dims, shape = resolve_dims(dim, x.ndim), x.shape
     n, spread = prod(shape[d] for d in dims), _spread(dims, shape)
 
@@ -77,6 +89,8 @@ def var(
     is NaN, and a warning says so.
     """
     x = as_float(x)
+    if x.dtype == HALF:
+        return in_float32(var, x, dim, correction, keepdim)
     dims, shape = resolve_dims(dim, x.ndim), x.shape
     n, spread = prod(shape[d] for d in dims), _spread(dims, shape)
     freedom = float(n - correction)

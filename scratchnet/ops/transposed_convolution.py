@@ -6,14 +6,14 @@ forwards, and the other way round. So a network grows maps with it that a convol
 Letters: N batch, C channels in, F channels out, G groups, H W input, kh kw kernel, OH OW output;
 (p, q) an input, (i, j) a tap of the kernel, (h, w) an output, s stride, d dilation, pad the padding;
 for lines L the length, k the kernel, OL the length of the output.
+
+Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning", chapter 4.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from scratchnet.ops._array import Array, Pullback, require_same_dtype, shapes_of
-from scratchnet.ops._geometry import extents, per_axis, require_batch, window_over
+from scratchnet.ops._geometry import extents, per_axis, require_batch, require_groups, window_over
 from scratchnet.ops._products import filter_windows, spread_windows, weight_sums
 from scratchnet.ops._window import Pair, Window
 
@@ -46,10 +46,11 @@ def conv_transpose2d(
     OH = (H − 1)·stride − 2·padding + dilation·(kh−1) + output_padding + 1.
     padding: an int or (rows, columns), cut off on both sides, where conv2d would add them.
     output_padding: rows and columns more at the bottom and right, fewer than stride or dilation: of the
-    sizes that a strided conv2d brings to one H, the smallest has 0 of them. They get what the kernel
-    lays there, not zeros.
+    sizes that a strided conv2d brings to one H, the smallest has 0 of them. They get what `padding`
+    would have cut off there; beyond that, only the bias.
     groups: channels in and out are split into G groups (f counts within its group in W).
 
+    >>> import numpy as np
     >>> conv_transpose2d(np.array([[[[1.0, 2.0]]]]), np.array([[[[1.0, 10.0]]]]))[0]
     array([[[[ 1., 12., 20.]]]])
     """
@@ -90,6 +91,7 @@ def conv_transpose1d(
     x: (N, C, L) · weight: (C, F/G, k) · bias: (F,) → y: (N, F, OL),
     OL = (L − 1)·stride − 2·padding + dilation·(k−1) + output_padding + 1.
 
+    >>> import numpy as np
     >>> conv_transpose1d(np.array([[[1.0, 2.0]]]), np.array([[[1.0, 10.0]]]))[0]
     array([[[ 1., 12., 20.]]])
     """
@@ -168,10 +170,7 @@ def _window_of(
         raise ValueError(
             f"weight takes the shape {form} with at least one channel and tap: {shapes}"
         )
-    if not isinstance(groups, int | np.integer) or groups < 1 or weight.shape[0] % groups:
-        raise ValueError(
-            f"groups={groups} does not divide the {weight.shape[0]} input channels: {shapes}"
-        )
+    require_groups(groups, weight.shape[0], "input channels", shapes)
     if x.shape[1] != weight.shape[0]:
         raise ValueError(
             f"weight expects {weight.shape[0]} input channels, x has {x.shape[1]}: {shapes}"

@@ -10,6 +10,7 @@ anything is allocated, and what is not exactly as its format demands is a Format
 file, never a wrong array.
 """
 
+from scratchnet.serialization._entries import is_widened
 from scratchnet.serialization.errors import FormatError
 from scratchnet.serialization.formats import file_format, load, save
 from scratchnet.serialization.npz import load_npz, save_npz
@@ -25,6 +26,7 @@ __all__ = [
     "SafetensorsFile",
     "file_format",
     "flatten",
+    "is_widened",
     "load",
     "load_npz",
     "load_safetensors",

@@ -23,7 +23,7 @@ __all__ = ["DTYPES", "METADATA", "TensorInfo", "parse_header"]
 
 METADATA = "__metadata__"
 
-# Name: (bits of an entry, NumPy's dtype or None), in the order in which files have their tensors.
+# Name: (bits of an entry, NumPy's dtype or None), in the order in which tensors are written.
 DTYPES: dict[str, tuple[int, str | None]] = {
     "U64": (64, "<u8"),
     "I64": (64, "<i8"),

@@ -45,7 +45,7 @@ def load(
         state = load_torch(path)
         if not isinstance(state, Mapping):  # `torch.save` takes any object
             kind = type(state).__name__
-            raise FormatError(f"{os.fspath(path)} holds a value of type {kind}, not a dictionary")
+            raise FormatError(f"{os.fsdecode(path)} holds a value of type {kind}, not a dictionary")
     if prefix is None:
         return dict(state)
     with refusing(path, "state"):  # two names may become one, a dictionary may contain itself
@@ -70,17 +70,17 @@ def save(state: Mapping[Any, Any], path: str | os.PathLike[str]) -> None:
 
 def format_of_suffix(path: str | os.PathLike[str]) -> Literal["safetensors", "npz"]:
     """Return the format that `save` writes for this name, or raise ValueError."""
-    suffix = Path(path).suffix.lower()
+    suffix = Path(os.fsdecode(path)).suffix.lower()
     if suffix == ".safetensors":
         return "safetensors"
     if suffix == ".npz":
         return "npz"
     if suffix in (".pt", ".pth", ".bin", ".ckpt", ".tar"):
         raise ValueError(
-            f"{os.fspath(path)}: PyTorch's files are read but not written. Save as .safetensors, "
+            f"{os.fsdecode(path)}: PyTorch's files are read but not written. Save as .safetensors, "
             "which PyTorch users load with safetensors.torch.load_file(path)"
         )
-    raise ValueError(f"{os.fspath(path)}: the suffix must be .safetensors or .npz")
+    raise ValueError(f"{os.fsdecode(path)}: the suffix must be .safetensors or .npz")
 
 
 def file_format(path: str | os.PathLike[str]) -> Format:
@@ -103,7 +103,7 @@ def file_format(path: str | os.PathLike[str]) -> Format:
     advice = ""
     if start[:6] == b"\x93NUMPY":
         advice = ": it is a single .npy array, which numpy.load(path, allow_pickle=False) reads"
-    raise FormatError(f"{os.fspath(path)} is no file of safetensors, npz or PyTorch{advice}")
+    raise FormatError(f"{os.fsdecode(path)} is no file of safetensors, npz or PyTorch{advice}")
 
 
 def _check_is_npz(path: str | os.PathLike[str]) -> None:
@@ -112,5 +112,5 @@ def _check_is_npz(path: str | os.PathLike[str]) -> None:
     if not all(name.endswith(".npy") for name in names):
         shown = ", ".join(printable(name) for name in names[:3])
         raise FormatError(
-            f"{os.fspath(path)} is a zip archive of neither npz nor PyTorch: it holds {shown}"
+            f"{os.fsdecode(path)} is a zip archive of neither npz nor PyTorch: it holds {shown}"
         )

@@ -11,8 +11,10 @@ is not read here, because its array has no name: `numpy.load(path, allow_pickle=
 
 from __future__ import annotations
 
+import ast
 import math
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
@@ -33,6 +35,10 @@ _LONGEST_HEADER = 4096  # bytes; 64 dimensions of 20 digits take 1,400
 _MAX_DIMENSIONS = 64  # what a NumPy array can have
 _CHUNK = 1 << 20
 _NUMBERS = "biufc"  # kinds of dtypes
+_MAGIC = b"\x93NUMPY"
+_NUMBER = re.compile(r"[<>|=][biufc][0-9]{1,2}")
+_PYTHON_2 = re.compile(r"(?<=[0-9])L(?=[,)])")  # which wrote (8L, 3L)
+_PROVOKING = re.compile(r"\\|[0-9]\s*[A-Za-z_]")  # Python warns of "\s" and of 1or 2
 
 
 def load_npz(path: str | os.PathLike[str], *, max_bytes: int = 2**32) -> dict[str, NDArray[Any]]:
@@ -112,7 +118,7 @@ def _read_array(stream: IO[bytes], member: zipfile.ZipInfo) -> NDArray[Any]:
     head = BytesIO(start)
     try:
         dtype, shape, in_columns = _read_header(head)
-    except Exception as error:  # of literal_eval, tokenize, NumPy: whatever the text can provoke
+    except Exception as error:  # whatever the text can provoke in literal_eval
         raise ValueError(f"'{name}' has no sound header: {error}") from error
     # A size of 0 must not hide the others: NumPy cannot hold (0, 2⁶², 2⁶²) either.
     if math.prod(max(n, 1) for n in shape) * dtype.itemsize > np.iinfo(np.intp).max:
@@ -132,20 +138,38 @@ def _read_array(stream: IO[bytes], member: zipfile.ZipInfo) -> NDArray[Any]:
 
 
 def _read_header(stream: BytesIO) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
-    """Return dtype, shape and whether the first dimension is the fastest."""
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        read = np.lib.format.read_array_header_1_0
-    elif version == (2, 0):
-        read = np.lib.format.read_array_header_2_0
-    else:  # 3.0 has other alphabets in names of fields, and nothing else
-        raise ValueError(f"its version of {_SUFFIX} is {version}")
-    shape, in_columns, dtype = read(stream, max_header_size=_LONGEST_HEADER)
-    if dtype.kind not in _NUMBERS:
-        raise ValueError(f"its dtype is {dtype}, only numbers are read")
-    if len(shape) > _MAX_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
-        raise ValueError(f"its shape is {shape}")
-    return dtype, shape, in_columns
+    """Return dtype, shape and whether the first dimension is the fastest.
+
+    NumPy's own reader warns about what it can still make sense of, in words from the file.
+    """
+    magic, version = stream.read(len(_MAGIC)), stream.read(2)
+    n_length = {b"\1\0": 2, b"\2\0": 4}.get(version)
+    if (
+        magic != _MAGIC or n_length is None
+    ):  # 3.0 has other alphabets in names of fields, and no more
+        raise ValueError(f"it begins with {magic!r}, its version of {_SUFFIX} is {list(version)}")
+    length = int.from_bytes(stream.read(n_length), "little")
+    text = stream.read(length).decode("ascii")
+    if len(text) < length:
+        raise ValueError(f"it would have {length} bytes, more than {_LONGEST_HEADER} or its member")
+    text = _PYTHON_2.sub("", text)
+    if _PROVOKING.search(text):
+        raise ValueError("it is not written as NumPy writes it")
+    header = ast.literal_eval(text)
+    if type(header) is not dict or set(header) != {"descr", "fortran_order", "shape"}:
+        raise ValueError("it has not the three entries descr, fortran_order and shape")
+    descr, shape, in_columns = header["descr"], header["shape"], header["fortran_order"]
+    if type(descr) is not str or not _NUMBER.fullmatch(descr):
+        raise ValueError(f"its dtype is {descr!r:.80}, only numbers are read")
+    if (
+        type(shape) is not tuple
+        or len(shape) > _MAX_DIMENSIONS
+        or any(type(n) is not int or n < 0 for n in shape)
+    ):
+        raise ValueError(f"its shape is {shape!r:.200}")
+    if type(in_columns) is not bool:
+        raise ValueError(f"its fortran_order is {in_columns!r:.80}")
+    return np.dtype(descr), shape, in_columns
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:

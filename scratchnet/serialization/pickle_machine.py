@@ -1,19 +1,24 @@
 """A machine that reads pickles of plain data, and calls nothing that a file names.
 
 A pickle is a program for a machine with a stack and a memo. Most instructions (opcodes) push a value
-or put values into a container; a few look up a function by its module and name and call it, which is
-how a pickle runs whatever it likes. Here a name is looked up in a table of functions of ours, and a
-name that is not in the table is an error. There is no other way from a file to a call.
+or put values into a container. The memo keeps values under a number (BINPUT) for a later BINGET, so that
+what was one object stays one; writers number every container, and most numbers are never used.
 
-    (1, [2.0])   =   PROTO 2   BININT1 1   EMPTY_LIST   BINFLOAT 2.0   APPEND   TUPLE2   STOP
+    (1, [2.0])   PROTO 2  BININT1 1  EMPTY_LIST  BINPUT 0  BINFLOAT 2.0  APPEND  TUPLE2  BINPUT 1  STOP
+    an attack    PROTO 2  GLOBAL os system  BINUNICODE "a command"  TUPLE1  REDUCE  STOP
 
-The opcodes are those that Python 2 and 3 write in protocols 2 to 5 for plain data and that PyTorch's
-files need. Left out: the text of protocols 0 and 1, instances of classes, registered extensions,
-buffers outside the file, integers of more than 255 bytes.
+A few opcodes look up a function by its module and name and call it, which is how a pickle runs whatever
+it likes. Here a name is looked up in a table of ours, and one that is not in the table is an error. From
+a file to a call there are three ways, and all three run functions of ours only: REDUCE calls one of the
+table, BUILD one that finishes what such a call began, BINPERSID the one that reads storages.
 
-Bounded: the opcodes of one pickle, how deep marks nest, and what hashing can cost (`Limits`). Every
-length is compared with the bytes that are left before they are read. The machine is a loop, so deep
-nesting cannot exhaust Python's own stack.
+The opcodes (`_opcodes.py`) are those that Python 2 and 3 write in protocols 2 to 5 for plain data and
+that PyTorch's files need. Left out: the text of protocols 0 and 1, instances of classes, registered
+extensions, buffers outside the file, integers of more than 255 bytes.
+
+Bounded: the memory of containers and what hashing can cost (`Limits`), and how deep marks nest. Every
+opcode takes a byte, and every length is compared with the bytes that are left before they are read. The
+machine is a loop, so deep nesting cannot exhaust Python's own stack.
 
 Source: `pickletools` of the standard library, which describes every opcode.
 """
@@ -25,19 +30,17 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, BinaryIO
 
+from scratchnet.serialization._opcodes import ACTIONS, NOT_READ
 from scratchnet.serialization.errors import printable
-from scratchnet.serialization.limits import Limits
+from scratchnet.serialization.limits import ADVICE, Limits
 
 __all__ = ["Function", "PickleMachine", "Refused", "Unfinished"]
 
-# Each opcode makes one object at most, of no more than the bytes that it takes and 216, those of an
-# empty set: below a gigabyte and a few seconds in all.
-_MOST_OPCODES = 1 << 21
+# Bytes of memory, about: a list or dictionary with what is noted of it when it is checked, an entry of
+# the memo; a set.
+_CONTAINER, _SET = 128, 256
 _MOST_MARKS = 1000  # open at once, one for each container that is being filled
 _LONGEST_NAME = 1024
-
-_UINT1, _UINT2, _UINT4, _UINT8 = Struct("<B"), Struct("<H"), Struct("<I"), Struct("<Q")
-_INT4, _FLOAT8 = Struct("<i"), Struct(">d")  # the one number that a pickle holds big-endian
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,27 +90,26 @@ class PickleMachine:
         self._persistent = persistent
         self._stack: list[Any] = []  # of the innermost open mark
         self._below: list[list[Any]] = []  # the stacks that MARK has put aside
-        self._memo: dict[int, Any] = {}
+        self.memo: dict[int, Any] = {}
 
     def run(self) -> Any:
         """Return the value that the pickle describes."""
         try:
-            for _ in range(_MOST_OPCODES):
+            while True:
                 opcode = self.take(1)
                 if opcode == b".":  # STOP
                     value = self.pop()
                     if self._stack or self._below:
                         raise ValueError("values are left over when the pickle stops")
                     return value
-                if opcode not in _ACTIONS:
-                    reason = _NOT_READ.get(opcode, "is none of pickle's")
+                if opcode not in ACTIONS:
+                    reason = NOT_READ.get(opcode, "is none of pickle's")
                     raise ValueError(f"opcode 0x{opcode.hex()} {reason}")
-                _ACTIONS[opcode](self)
+                ACTIONS[opcode](self)
         except ValueError as error:
             key = self._key_at_hand()
             place = "" if key is None else f"at {printable(key)}: "
             raise ValueError(f"{place}{error}") from error
-        raise ValueError(f"a pickle of more than {_MOST_OPCODES} opcodes")
 
     def take(self, n_bytes: int) -> bytes:
         """Return the next bytes of the pickle."""
@@ -123,6 +125,10 @@ class PickleMachine:
         """Return the next number of the pickle."""
         return form.unpack(self.take(form.size))[0]
 
+    def integer(self, form: Struct) -> int:
+        """Return the next integer, which follows its length in bytes."""
+        return int.from_bytes(self.take(self.number(form)), "little", signed=True)
+
     def text(self, form: Struct) -> str:
         """Return the next text, which follows its length."""
         return str(self.take(self.number(form)), "utf-8")
@@ -136,6 +142,10 @@ class PickleMachine:
         return str(data[:-1], "utf-8")
 
     def push(self, value: Any) -> None:
+        self._stack.append(value)
+
+    def push_container(self, value: Any) -> None:
+        self._limits.hold(_SET if type(value) in (set, frozenset) else _CONTAINER)
         self._stack.append(value)
 
     def pop(self) -> Any:
@@ -173,7 +183,7 @@ class PickleMachine:
         self.pop_to_mark()
 
     def push_tuple(self, n_values: int) -> None:
-        self.push(tuple([self.pop() for _ in range(n_values)][::-1]))
+        self.push_container(tuple([self.pop() for _ in range(n_values)][::-1]))
 
     def set_items(self, items: list[Any]) -> None:
         """Put keys and values, by turns, into the dictionary on top."""
@@ -181,7 +191,7 @@ class PickleMachine:
             raise ValueError("a key of a dictionary has no value")
         target, check = self.top(dict), self._limits.key
         for key, value in zip(items[::2], items[1::2], strict=True):
-            target[check(key)] = value
+            target[check(key, len(target))] = value
 
     def set_item(self) -> None:
         value, key = self.pop(), self.pop()
@@ -189,10 +199,15 @@ class PickleMachine:
 
     def add_items(self) -> None:
         members = self.pop_to_mark()
-        self.top(set).update(map(self._limits.key, members))
+        target = self.top(set)
+        for member in members:
+            target.add(self._limits.key(member, len(target)))
 
     def push_frozenset(self) -> None:
-        self.push(frozenset(map(self._limits.key, self.pop_to_mark())))
+        members: set[Any] = set()
+        for member in self.pop_to_mark():
+            members.add(self._limits.key(member, len(members)))
+        self.push_container(frozenset(members))
 
     def append(self) -> None:
         value = self.pop()
@@ -206,13 +221,14 @@ class PickleMachine:
         value = self.pop()
         if isinstance(value, Unfinished):
             value.memo_indices.append(index)
-        self._memo[index] = value
+        self._limits.hold(_CONTAINER)
+        self.memo[index] = value
         self.push(value)
 
     def recall(self, index: int) -> None:
-        if index not in self._memo:
+        if index not in self.memo:
             raise ValueError(f"the memo has no entry {index}")
-        self.push(self._memo[index])
+        self.push(self.memo[index])
 
     def look_up(self, module: Any, name: Any) -> None:
         """Push what the table has for a name: the one place where a name means anything."""
@@ -221,8 +237,7 @@ class PickleMachine:
         if (module, name) not in self._names:
             raise ValueError(
                 f"it holds {printable(f'{module}.{name}')}, which is no plain data and was not run. "
-                "If you trust the file, load it in PyTorch and save its weights alone: "
-                'torch.save(checkpoint["state_dict"], path) or torch.save(model.state_dict(), path)'
+                f"{ADVICE}"
             )
         found = self._names[module, name]
         if isinstance(found, Refused):
@@ -234,14 +249,15 @@ class PickleMachine:
         self.look_up(module, name)
 
     def reduce(self) -> None:
-        """Call a Function with a tuple: the one place where a file makes anything run."""
+        """Call a Function with a tuple: the first of three places where a file makes anything run."""
         arguments, function = self.pop(), self.pop()
         if type(function) is not Function or type(arguments) is not tuple:
             raise ValueError("something is called that is no function")
+        self._limits.hold(_CONTAINER + 8 * len(arguments))  # a function walks through them
         self.push(function.call(arguments))
 
     def build(self) -> None:
-        """Finish an Unfinished from its state. A dictionary's attributes are dropped.
+        """Finish an Unfinished from its state: the second place. Attributes of a dictionary are dropped.
 
         (A state_dict has one, `_metadata`: the version numbers of its modules.)
         """
@@ -249,8 +265,9 @@ class PickleMachine:
         if isinstance(target, Unfinished):
             value = target.finish(state)
             for index in target.memo_indices:
-                if self._memo[index] is target:
-                    self._memo[index] = value
+                if self.memo[index] is target:
+                    self.memo[index] = value
+            target.memo_indices.clear()  # a file may finish it again, and must not walk them again
             self.push(value)
         elif type(target) is dict and type(state) is dict:
             self.push(target)
@@ -258,6 +275,7 @@ class PickleMachine:
             raise ValueError(f"a value of type {type(target).__name__} is given a state")
 
     def load_persistent(self) -> None:
+        """Push what lies outside the pickle, which `persistent` reads: the third place."""
         if self._persistent is None:
             raise ValueError("it refers to an object outside, where there is none")
         self.push(self._persistent(self.pop()))
@@ -275,83 +293,3 @@ class PickleMachine:
             if key and type(key[0]) is str:
                 return key[0]
         return None
-
-
-def _check_protocol(machine: PickleMachine) -> None:
-    version = machine.number(_UINT1)
-    if not 2 <= version <= 5:
-        raise ValueError(f"pickle protocol {version}, read are 2 to 5")
-
-
-def _check_frame(machine: PickleMachine) -> None:
-    # A frame says how much can be read at once, which does not matter to us, if it is there.
-    if machine.number(_UINT8) > machine.n_left:
-        raise ValueError("the pickle is cut off within a frame")
-
-
-_ACTIONS: dict[bytes, Callable[[PickleMachine], None]] = {
-    b"\x80": _check_protocol,  # PROTO
-    b"\x95": _check_frame,  # FRAME
-    # values
-    b"N": lambda m: m.push(None),  # NONE
-    b"\x88": lambda m: m.push(True),  # NEWTRUE
-    b"\x89": lambda m: m.push(False),  # NEWFALSE
-    b"J": lambda m: m.push(m.number(_INT4)),  # BININT
-    b"K": lambda m: m.push(m.number(_UINT1)),  # BININT1
-    b"M": lambda m: m.push(m.number(_UINT2)),  # BININT2
-    b"\x8a": lambda m: m.push(
-        int.from_bytes(m.take(m.number(_UINT1)), "little", signed=True)
-    ),  # LONG1
-    b"G": lambda m: m.push(m.number(_FLOAT8)),  # BINFLOAT
-    b"X": lambda m: m.push(m.text(_UINT4)),  # BINUNICODE
-    b"\x8c": lambda m: m.push(m.text(_UINT1)),  # SHORT_BINUNICODE
-    b"\x8d": lambda m: m.push(m.text(_UINT8)),  # BINUNICODE8
-    b"U": lambda m: m.push(m.text(_UINT1)),  # SHORT_BINSTRING, the text of Python 2
-    b"T": lambda m: m.push(m.text(_UINT4)),  # BINSTRING
-    b"C": lambda m: m.push(m.take(m.number(_UINT1))),  # SHORT_BINBYTES
-    b"B": lambda m: m.push(m.take(m.number(_UINT4))),  # BINBYTES
-    b"\x8e": lambda m: m.push(m.take(m.number(_UINT8))),  # BINBYTES8
-    b"\x96": lambda m: m.push(bytearray(m.take(m.number(_UINT8)))),  # BYTEARRAY8
-    # containers
-    b"]": lambda m: m.push([]),  # EMPTY_LIST
-    b"}": lambda m: m.push({}),  # EMPTY_DICT
-    b"\x8f": lambda m: m.push(set()),  # EMPTY_SET
-    b")": lambda m: m.push(()),  # EMPTY_TUPLE
-    b"a": PickleMachine.append,  # APPEND
-    b"e": PickleMachine.append_items,  # APPENDS
-    b"s": PickleMachine.set_item,  # SETITEM
-    b"u": lambda m: m.set_items(m.pop_to_mark()),  # SETITEMS
-    b"\x90": PickleMachine.add_items,  # ADDITEMS
-    b"\x91": PickleMachine.push_frozenset,  # FROZENSET
-    b"\x85": lambda m: m.push_tuple(1),  # TUPLE1
-    b"\x86": lambda m: m.push_tuple(2),  # TUPLE2
-    b"\x87": lambda m: m.push_tuple(3),  # TUPLE3
-    b"t": lambda m: m.push(tuple(m.pop_to_mark())),  # TUPLE
-    # stack and memo
-    b"(": PickleMachine.mark,  # MARK
-    b"0": PickleMachine.pop_or_unmark,  # POP
-    b"1": PickleMachine.drop_to_mark,  # POP_MARK
-    b"q": lambda m: m.memoize(m.number(_UINT1)),  # BINPUT
-    b"r": lambda m: m.memoize(m.number(_UINT4)),  # LONG_BINPUT
-    b"\x94": lambda m: m.memoize(len(m._memo)),  # MEMOIZE
-    b"h": lambda m: m.recall(m.number(_UINT1)),  # BINGET
-    b"j": lambda m: m.recall(m.number(_UINT4)),  # LONG_BINGET
-    # names, calls, what lies outside
-    b"c": lambda m: m.look_up(m.line(), m.line()),  # GLOBAL
-    b"\x93": PickleMachine.look_up_from_stack,  # STACK_GLOBAL
-    b"R": PickleMachine.reduce,  # REDUCE
-    b"b": PickleMachine.build,  # BUILD
-    b"Q": PickleMachine.load_persistent,  # BINPERSID
-}
-
-_NOT_READ = (
-    dict.fromkeys([b"i", b"o", b"\x81", b"\x92"], "makes an instance of a class, which is not read")
-    | dict.fromkeys([b"\x82", b"\x83", b"\x84"], "is a registered extension, which is not read")
-    | dict.fromkeys([b"\x97", b"\x98"], "needs a buffer outside the file, and there is none")
-    | dict.fromkeys([b"\x8b"], "is an integer of more than 255 bytes, which is not read")
-    | dict.fromkeys([b"2"], "doubles a value, which no writer of plain data does")
-    | dict.fromkeys(
-        [b"F", b"I", b"L", b"S", b"V", b"d", b"g", b"l", b"p", b"P"],
-        "belongs to protocols 0 and 1, which are not read",
-    )
-)

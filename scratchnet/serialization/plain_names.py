@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchnet.serialization._entries import are_bools
 from scratchnet.serialization.limits import Limits
 from scratchnet.serialization.pickle_machine import Function, Unfinished
 
@@ -35,8 +36,11 @@ def python_names(limits: Limits) -> Names:
     def make_set(arguments: tuple[Any, ...]) -> set[Any]:
         match arguments:
             case [list() as members]:
-                limits.allocate(_ENTRY * len(members))
-                return {limits.key(member) for member in members}
+                limits.allocate(_ENTRY * (2 + len(members)))  # an empty set has 216 bytes
+                made: set[Any] = set()
+                for member in members:
+                    made.add(limits.key(member, len(made)))
+                return made
         raise ValueError("a set is not made of a list")
 
     def make_dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
@@ -48,7 +52,10 @@ def python_names(limits: Limits) -> Names:
             case [list() as pairs]:  # an OrderedDict of Python 2: [[key, value], ...]
                 if all(type(pair) in (list, tuple) and len(pair) == 2 for pair in pairs):
                     limits.allocate(_ENTRY * len(pairs))
-                    return {limits.key(key): value for key, value in pairs}
+                    made: dict[Any, Any] = {}
+                    for key, value in pairs:
+                        made[limits.key(key, len(made))] = value
+                    return made
         raise ValueError("a dictionary is made of something else than keys and values")
 
     def encode(arguments: tuple[Any, ...]) -> bytes:
@@ -111,7 +118,7 @@ def numpy_names(limits: Limits) -> Names:
             raise ValueError(f"{dtype} of shape {shape} does not take {len(data)} bytes")
         limits.allocate(len(data))
         values = np.frombuffer(data, dtype)
-        if dtype == np.bool_ and values.view(np.uint8).max(initial=0) > 1:
+        if dtype == np.bool_ and not are_bools(values):
             raise ValueError("a bool is neither 0 nor 1")
         native = values.astype(dtype.newbyteorder("="))
         return native.reshape(shape, order=order)  # type: ignore[call-overload]
@@ -125,7 +132,7 @@ def numpy_names(limits: Limits) -> Names:
     def from_buffer(arguments: tuple[Any, ...]) -> NDArray[Any]:
         match arguments:  # protocol 5; the last argument is newer and only for other orders of axes
             case [data, dtype, shape, str("C" | "F") as order, *axes]:
-                if all(part is None for part in axes):
+                if len(axes) <= 1 and all(part is None for part in axes):
                     return array(data, dtype, shape, order)
         raise ValueError("a NumPy array is not made of a buffer, dtype, shape and order C or F")
 

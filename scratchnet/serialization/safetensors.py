@@ -4,8 +4,9 @@
     N bytes     the header: JSON, padded with spaces so that the data begins at a multiple of 8
     the rest    the data: the entries of each tensor, little-endian, the last dimension fastest
 
-The tensors cover the data without holes. They lie in it by descending alignment of their dtypes, and
-by name within a dtype, so that each begins at a multiple of its entry's size.
+The tensors cover the data without holes, in any order. The reference library and `save_safetensors`
+write them by descending alignment of their dtypes, and by name within a dtype, so that each begins at a
+multiple of its entry's size.
 
 Source: the format as its authors describe it, https://github.com/huggingface/safetensors#format.
 """
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchnet.files import replacing
+from scratchnet.serialization._entries import are_bools, widened
 from scratchnet.serialization._header import DTYPES, METADATA, TensorInfo, parse_header
 from scratchnet.serialization._opening import open_regular, refusing
 from scratchnet.serialization.errors import FormatError, printable
@@ -38,10 +40,10 @@ class SafetensorsFile(Mapping[str, NDArray[Any]]):
 
     The file is mapped into memory once, and an array is a read-only view of the map: its bytes come
     from the disk when they are first looked at, and no copy is made. There are two exceptions: BF16,
-    which NumPy lacks, is widened to float32 exactly, and tensors at odd places, where older versions of
-    the format put them, are copied. The arrays stay valid without this object. While one of them
-    is in use the file may be replaced or removed (not on Windows, which forbids it), but must not be
-    cut or written into.
+    which NumPy lacks, is widened to float32 exactly (`is_widened` tells), and tensors at odd places,
+    where older versions of the format put them, are copied. The arrays stay valid without this
+    object. While one of them is in use the file may be replaced or removed (not on Windows, which
+    forbids it), but must not be cut or written into.
 
     Raises FormatError for a file that is not exactly what the format demands. `file[name]` raises it
     too, for what can only be seen then: dtypes that NumPy lacks (the F8 family, F6 and F4; the other
@@ -54,7 +56,7 @@ class SafetensorsFile(Mapping[str, NDArray[Any]]):
     info: Mapping[str, TensorInfo]
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        self.path = os.fsdecode(path)
         with open_regular(path) as file, refusing(path, "safetensors file"):
             size = os.fstat(file.fileno()).st_size
             n_header = int.from_bytes(file.read(8), "little")
@@ -76,10 +78,8 @@ class SafetensorsFile(Mapping[str, NDArray[Any]]):
         at = self._data_at + info.begin
         array: NDArray[Any] = np.ndarray(info.shape, dtype, self._map, at)
         if info.dtype == "BF16":
-            bits = array.astype(np.uint32)
-            bits <<= 16
-            array = bits.view(np.float32)
-        if info.dtype == "BOOL" and array.view(np.uint8).max(initial=0) > 1:
+            array = widened(array)
+        if info.dtype == "BOOL" and not are_bools(array):
             raise FormatError(f"{self.path}: '{printable(name)}' is BOOL, but not all 0 and 1")
         if not array.flags.aligned:
             array = array.copy()

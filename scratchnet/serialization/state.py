@@ -88,10 +88,14 @@ def _array(name: str, value: Any, holds: str) -> NDArray[Any]:
         raise TypeError(
             f"{printable(name)} is of type {type(value).__name__}: {holds} holds arrays only"
         )
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{printable(name)} is a masked array: fill it, as in x.filled(0)")
     try:
         return np.asarray(value.detach().numpy() if hasattr(value, "detach") else value)
-    except TypeError as error:  # torch has dtypes that NumPy lacks
-        raise TypeError(f"{printable(name)} cannot become an array: {error}") from error
+    # Of torch's tensors, dtypes that NumPy lacks (TypeError); conjugated, nested ones and the like.
+    except (TypeError, RuntimeError) as error:
+        reason = printable(f"{error}".partition("\n")[0], 300)
+        raise TypeError(f"{printable(name)} cannot become an array: {reason}") from error
 
 
 def _checked(key: Any, prefix: str) -> str | int:

@@ -5,6 +5,7 @@
     zip (since 1.6)   ARCHIVE/data.pkl        a pickle of the object, without the tensors' entries
                       ARCHIVE/data/KEY        the entries of storage KEY, uncompressed
                       ARCHIVE/byteorder       "little" or "big"; little if it is absent
+                      passed over: version, .format_version, .storage_alignment, .data/serialization_id
     the older one     five pickles: a magic number, the protocol 1001, facts about the machine,
                       the object, a list of the storages' keys
                       for each key: the number of entries as int64, the entries, little-endian
@@ -22,12 +23,13 @@ import io
 import os
 import zipfile
 from dataclasses import dataclass
+from io import FileIO
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchnet.serialization._opening import open_regular, refusing
+from scratchnet.serialization._opening import archive_of, open_regular, refusing
 from scratchnet.serialization.errors import FormatError, printable
 from scratchnet.serialization.limits import Limits
 from scratchnet.serialization.pickle_machine import PickleMachine
@@ -52,6 +54,8 @@ _MAGIC_BYTES = _MAGIC.to_bytes(10, "little")
 _NO_BYTES = np.empty(0, np.uint8)
 _KIND = "PyTorch checkpoint"
 _BUFFER = 1 << 16
+_VALUES = 16  # bytes of memory for a byte of a pickle, of what is no container (`Limits.hold`)
+_LONGEST_KEY = 255
 _TAR_MEMBERS = {b"sys_info", b"pickle", b"tensors", b"storages"}
 
 
@@ -60,8 +64,8 @@ def load_torch(path: str | os.PathLike[str]) -> Any:
 
     Dictionaries (OrderedDict, defaultdict and Counter too), lists, tuples, sets and plain values
     stay what they are. Tensors and parameters are arrays of the same dtype, bfloat16 widened to
-    float32; requires_grad, attributes and hooks are dropped. NumPy's arrays and numbers are read; a
-    `torch.Size` is a tuple, a device or dtype its text.
+    float32 (`is_widened` tells); requires_grad, attributes and hooks are dropped. NumPy's arrays and
+    numbers are read; a `torch.Size` is a tuple, a device or dtype its text.
 
     The entries of a storage are read once. Tensors that share a storage give arrays that share
     memory, and a small view of a large storage keeps all of it, as in PyTorch; `expand` gives a
@@ -87,7 +91,7 @@ def load_torch(path: str | os.PathLike[str]) -> Any:
             )
         else:
             raise ValueError("it begins as neither a zip archive nor PyTorch's older format")
-        check_plain(value)
+        check_plain(value, size)
     return value
 
 
@@ -104,7 +108,7 @@ def is_torch_checkpoint(path: str | os.PathLike[str]) -> bool:
             first_name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
             if first_name.endswith(b"/data.pkl"):
                 return True
-            with zipfile.ZipFile(file) as archive:
+            with archive_of(file) as archive:
                 return any(name.endswith("/data.pkl") for name in archive.namelist())
     except FormatError:
         return False
@@ -117,9 +121,9 @@ def _is_old_tar(head: bytes) -> bool:
 # --- the zip format
 
 
-def _load_zip(file: BinaryIO, size: int) -> Any:
+def _load_zip(file: FileIO, size: int) -> Any:
     limits = Limits(size)
-    with zipfile.ZipFile(file) as archive:
+    with archive_of(file) as archive:
         members = _members(archive, size, limits)
         folder = _folder(members)
         byte_order: ByteOrder = "<"
@@ -141,6 +145,8 @@ def _load_zip(file: BinaryIO, size: int) -> Any:
 
         names = _names(limits, byte_order)
         info = members[f"{folder}/data.pkl"]
+        if info.compress_type == zipfile.ZIP_DEFLATED:
+            limits.allocate(_VALUES * info.file_size)
         with archive.open(info) as member, io.BufferedReader(member, _BUFFER) as stream:  # type: ignore[type-var]
             machine = PickleMachine(
                 stream, info.file_size, names, limits=limits, persistent=storage
@@ -230,11 +236,12 @@ def _load_older(stream: BinaryIO, size: int) -> Any:
     types, and where they begin.
     """
 
-    def run(names: Any = None, storage: Any = None, limits: Limits | None = None) -> Any:
+    def run(names: Any = None, storage: Any = None) -> Any:
         n_bytes = size - stream.tell()
-        limits = limits or Limits(size)
         machine = PickleMachine(stream, n_bytes, names or {}, limits=limits, persistent=storage)
         return machine.run()
+
+    limits = Limits(size)
 
     if run() != _MAGIC:
         raise ValueError("its magic number is none of PyTorch's")
@@ -252,8 +259,7 @@ def _load_older(stream: BinaryIO, size: int) -> Any:
         return _NO_BYTES
 
     start = stream.tell()
-    limits = Limits(size)
-    run(_names(limits) | empty_tensors(), note, limits)
+    run(_names(limits) | empty_tensors(), note)
     keys = run()
     is_list = type(keys) is list and all(type(key) is str for key in keys)
     if not is_list or sorted(keys) != sorted(roots):
@@ -274,8 +280,8 @@ def _load_older(stream: BinaryIO, size: int) -> Any:
         raise ValueError(f"a view of {wanted} is not inside it")
 
     stream.seek(start)
-    limits = Limits(size)
-    return run(_names(limits), storage, limits)
+    limits = Limits(size)  # for the same once more: what the first run made is gone
+    return run(_names(limits), storage)
 
 
 def _read_older(stream: BinaryIO, size: int, wanted: _Wanted) -> NDArray[Any]:
@@ -308,7 +314,8 @@ class _Wanted:
         # The fourth part is the device that it was on.
         match identifier:
             case [str("storage"), StorageType() as kind, str() as key, _, int() as n, *_]:
-                if type(n) is int and n >= 0 and len(identifier) == n_parts:
+                sound = type(n) is int and n >= 0 and len(key) <= _LONGEST_KEY
+                if sound and len(identifier) == n_parts:
                     return cls(kind, key, n)
         raise ValueError("a reference to a storage is not type, key, device and number of entries")
 

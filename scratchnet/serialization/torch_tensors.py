@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchnet.serialization._entries import are_bools, widened
 from scratchnet.serialization.errors import printable
 from scratchnet.serialization.limits import Limits
 from scratchnet.serialization.pickle_machine import Function, Refused
@@ -70,18 +71,15 @@ def entries_of(data: NDArray[np.uint8], kind: StorageType, byte_order: ByteOrder
     """Return the entries of a storage from its bytes, in the machine's byte order.
 
     Where the bytes are what NumPy has in memory, this is a view. bfloat16 is widened to float32,
-    which holds each of its values exactly: x = float32 with the bits of x above 16 zero bits.
+    which holds each of its values exactly.
 
     data: (n_bytes,) · byte_order: "<" or ">" → (n,)
     """
     stored = data.view(kind.stored.newbyteorder(byte_order))
     if kind.name == "BFloat16Storage":
-        wide = stored.astype(np.uint32)
-        wide <<= 16
-        return wide.view(np.float32)
+        return widened(stored)
     if kind.name == "BoolStorage":
-        # NumPy takes for granted that a bool in memory is 0 or 1.
-        if stored.max(initial=0) > 1:
+        if not are_bools(stored):
             raise ValueError("an entry of a BoolStorage is neither 0 nor 1")
         return stored.view(np.bool_)
     return stored.astype(kind.stored, copy=False)
@@ -211,7 +209,7 @@ def _view(
     n_entries = math.prod(size)
     limits.view(n_entries * storage.itemsize)
     if n_entries == 0:
-        return np.empty(size, storage.dtype)
+        return storage[:0].reshape(size)
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if last >= storage.size:
         raise ValueError(
@@ -238,7 +236,12 @@ def _view(
 
 def _contiguous_steps(size: tuple[int, ...]) -> list[tuple[int, int]]:
     """Return (stride, size) of each size above 1 for entries that follow each other, as in C."""
-    return [(math.prod(size[i + 1 :]), n) for i, n in enumerate(size) if n > 1]
+    steps, step = [], 1
+    for n in reversed(size):
+        if n > 1:
+            steps.append((step, n))
+        step *= n
+    return steps[::-1]
 
 
 def _repeats(steps: list[tuple[int, int]]) -> bool:
@@ -258,22 +261,24 @@ def _resolved(array: NDArray[Any], metadata: dict[Any, Any], limits: Limits) -> 
             raise ValueError("a tensor has marks that are not read (read are conj and neg)")
         if is_set:
             limits.allocate(array.nbytes)
-            array = np.conj(array) if mark == "conj" else -array
+            # Of an array without dimensions NumPy makes a number.
+            array = np.asarray(np.conj(array) if mark == "conj" else -array)
     return array
 
 
 def _size(arguments: tuple[Any, ...]) -> tuple[int, ...]:
     match arguments:
-        case [tuple() as size] if all(type(n) is int for n in size):
-            return size
-    raise ValueError("a torch.Size is not made of integers")
+        case [tuple() as size] if len(size) <= _MOST_DIMENSIONS:
+            if all(type(n) is int for n in size):
+                return size
+    raise ValueError(f"a torch.Size is not made of {_MOST_DIMENSIONS} integers at most")
 
 
 def _device(arguments: tuple[Any, ...]) -> str:
-    match arguments:
-        case [str() as kind]:
+    match arguments:  # the kind is a copy each time
+        case [str() as kind] if len(kind) < 32:
             return kind
-        case [str() as kind, int() as index]:
+        case [str() as kind, int() as index] if len(kind) < 32:
             return f"{kind}:{index}"
     raise ValueError("a torch.device is not made of a kind and an index")
 

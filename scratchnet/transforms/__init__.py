@@ -1,7 +1,7 @@
 """Image preprocessing on Pillow and NumPy: reading, resizing, cropping, augmenting, scaling.
 
-A model must be fed exactly as it was trained. `ImageClassification` is the preset that does this
-for ImageNet weights, bit for bit as torchvision's own does:
+A model must be fed values on the scale that it was trained with. `ImageClassification` is the preset that
+ImageNet weights were evaluated with, bit for bit as torchvision's own:
 
     a file                    read_image           the picture upright, in 8-bit RGB
     Pillow, W × H             Resize(256)          the short side to 256, antialiased

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_PIXELS", "ImageLike", "as_pillow", "check_filter", "like", "pair", "pillow"]
+__all__ = [
+    "MAX_PIXELS",
+    "ImageLike",
+    "as_pillow",
+    "check_filter",
+    "like",
+    "numbers",
+    "pair",
+    "pillow",
+]
 
 ImageLike: TypeAlias = "Image | NDArray[np.uint8]"  # what a transform takes and gives back
 
@@ -62,12 +71,23 @@ def like(given: ImageLike, result: Any) -> Any:
 
 def pair(size: int | Sequence[int]) -> tuple[int, int]:
     """Return (height, width): a number, or a sequence of one, means a square."""
-    values = tuple(size) if isinstance(size, Sequence) else (size,)
-    if len(values) not in (1, 2) or any(
-        isinstance(v, bool) or not isinstance(v, int | np.integer) or v < 1 for v in values
-    ):
+    values = numbers(size, "iu")
+    if len(values) not in (1, 2) or min(values) < 1:
         raise ValueError(f"size is one positive integer or (height, width), got {size!r}")
-    return int(values[0]), int(values[-1])
+    return values[0], values[-1]
+
+
+def numbers(value: Any, kinds: str = "iuf") -> tuple[Any, ...]:
+    """Return a number, or a sequence of them, NumPy's too, as a tuple of Python's numbers.
+
+    What is neither gives an empty tuple. kinds: NumPy's letters, "iu" for integers alone.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:  # a sequence of sequences of several lengths
+        return ()
+    is_sound = array.ndim < 2 and array.dtype.kind in kinds
+    return tuple(array.ravel().tolist()) if is_sound else ()
 
 
 def check_filter(interpolation: str | int) -> tuple[str, int]:

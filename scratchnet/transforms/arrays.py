@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchnet.transforms._image import pillow
+from scratchnet.transforms._image import numbers, pillow
 
 __all__ = ["Normalize", "ToArray"]
 
@@ -73,8 +73,12 @@ class Normalize:
     array([[[-2.,  0.,  2.]]])
     """
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
+    def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
+        self.mean, self.std = (tuple(map(float, numbers(value))) for value in (mean, std))
+        if not self.mean or not self.std:
+            raise ValueError(
+                f"mean and std are numbers, one for each channel or one for all: got {mean!r} and {std!r}"
+            )
         if any(np.float32(s) == 0 for s in self.std):
             raise ValueError(f"std must not be 0, got {self.std}")
 

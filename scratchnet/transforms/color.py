@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from scratchnet.random import Rng
-from scratchnet.transforms._image import ImageLike, as_pillow, like, pillow
+from scratchnet.transforms._image import ImageLike, as_pillow, like, numbers, pillow
 from scratchnet.transforms._random import RandomTransform
 
 __all__ = ["ColorJitter", "Grayscale"]
 
 Range = tuple[float, float] | None
 
-_GREY_MODES = ("1", "L", "I", "F")  # these have no hue
+_GREY_MODES, _COLOUR_MODES = ("L", "LA"), ("RGB", "RGBA")  # grey has no hue
 
 
 class ColorJitter(RandomTransform):
@@ -25,12 +25,16 @@ class ColorJitter(RandomTransform):
         brightness:  y = f · x
         contrast:    y = f · x + (1 − f) · mean of the grey image
         saturation:  y = f · x + (1 − f) · grey(x)
-        hue:         h' = h + f,  a whole turn of the colour circle being 1
+        hue:         h' = h + int(255 f) of the 256 steps of the colour circle
         f ~ Uniform[max(0, 1 − value), 1 + value] for the first three, Uniform[−hue, hue]
 
     Each is one number or a range (low, high); a factor that cannot change anything is left out.
     Values are cut off to 0 … 255 after each step, so the order matters. Hue needs 0 ≤ hue ≤ 0.5
-    and is done in Pillow's HSV, whose hue has 256 steps (f is cut off to a whole step).
+    and is done in Pillow's HSV; as in torchvision, the factor is 255, so a half (f = 0.5) turns it by
+    127 steps.
+
+    An image is grey or RGB, of 8 bits, with or without alpha, which stays. Another mode raises a
+    TypeError: `to_rgb` converts it.
 
     rng: see `scratchnet.transforms`. The factors are drawn first and then the order.
     """
@@ -54,6 +58,11 @@ class ColorJitter(RandomTransform):
         from PIL import ImageEnhance
 
         source = as_pillow(image)
+        if source.mode not in (*_GREY_MODES, *_COLOUR_MODES):
+            raise TypeError(
+                f"ColorJitter takes grey and RGB images of 8 bits, got mode {source.mode}: convert "
+                "with to_rgb"
+            )
         generator = self.generator(rng)
         changes = (
             (self.brightness, lambda x, f: ImageEnhance.Brightness(x).enhance(f)),
@@ -83,14 +92,18 @@ def _factors(
     high: float = math.inf,
 ) -> Range:
     """Return the range of a factor, or None if it is the `centre` alone, which changes nothing."""
-    if isinstance(value, Sequence):
-        first, last = value
-    else:
-        if value < 0:
+    values = numbers(value)
+    if np.ndim(value) == 0 and len(values) == 1:
+        (spread,) = values
+        if spread < 0:
             raise ValueError(f"{name} must not be below 0, got {value}")
-        first, last = centre - value, centre + value
+        first, last = centre - spread, centre + spread
         if name != "hue":
             first = max(first, 0.0)
+    elif len(values) == 2:
+        first, last = values
+    else:
+        raise ValueError(f"{name} is one number or a range (low, high), got {value!r}")
     if not (low <= first <= last <= high and last < math.inf):
         raise ValueError(f"{name} must lie within {low} … {high}, got {value}")
     return None if first == last == centre else (float(first), float(last))
@@ -102,13 +115,18 @@ def _turn_hue(image: Any, turn: float) -> Any:
     Image = pillow()
     hue, saturation, value = image.convert("HSV").split()
     turned = np.asarray(hue) + np.uint8(int(turn * 255) % 256)  # uint8: wraps round the circle
-    return Image.merge("HSV", (Image.fromarray(turned), saturation, value)).convert(image.mode)
+    result = Image.merge("HSV", (Image.fromarray(turned), saturation, value)).convert(image.mode)
+    if image.mode == "RGBA":
+        result.putalpha(image.getchannel("A"))
+    return result
 
 
 class Grayscale:
-    """Make an image grey, in 1 channel or in 3 equal ones.
+    """Make an image grey.
 
-    y = 0.299 R + 0.587 G + 0.114 B   (ITU-R BT.601, as Pillow computes it)
+        y = 0.299 R + 0.587 G + 0.114 B   (ITU-R BT.601, as Pillow computes it)
+
+    num_output_channels: 1, or 3 equal ones.
     """
 
     def __init__(self, num_output_channels: int = 1) -> None:

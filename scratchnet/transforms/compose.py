@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ class Compose:
     """
 
     def __init__(self, transforms: Sequence[Callable[..., Any]]) -> None:
+        if not isinstance(transforms, Iterable):
+            raise TypeError(f"Compose takes a list of transforms, got {transforms!r}")
         self.transforms = list(transforms)
         for transform in self.transforms:
             if not callable(transform):

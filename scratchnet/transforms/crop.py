@@ -11,12 +11,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from scratchnet.random import Rng
-from scratchnet.transforms._image import ImageLike, as_pillow, check_filter, like, pair, pillow
+from scratchnet.transforms._image import ImageLike, as_pillow, check_filter, like, numbers, pair
 from scratchnet.transforms._random import RandomTransform, check_batch
 
 __all__ = ["CenterCrop", "RandomCrop", "RandomResizedCrop"]
 
 _PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
+
+_WIDE_MODES = {"I;16": np.uint16, "I": np.int32, "F": np.float32}  # the other modes have 8 bits
 
 
 class CenterCrop:
@@ -55,9 +57,10 @@ class RandomCrop(RandomTransform):
         (left, top, right, bottom). 4 is usual for 32 × 32 images.
     pad_if_needed: where the image is still smaller than the crop, pad both sides with what is
         missing. Otherwise such an image raises a ValueError.
-    fill: the value, or one for each channel, of the padding if its mode is "constant".
+    fill: the value, or one for each channel, of the padding if its mode is "constant". Where pixels
+        are integers it is rounded, and one outside their range raises a ValueError.
     padding_mode: "constant"; "edge" repeats the border; "reflect" mirrors the image without the
-        border (3 2 1 | 1 … would be "symmetric", with it).
+        border, 3 2 | 1 2 3, and "symmetric" with it, 2 1 | 1 2 3.
     rng: see `scratchnet.transforms`.
     """
 
@@ -78,6 +81,8 @@ class RandomCrop(RandomTransform):
             raise ValueError(
                 f"padding_mode is one of {', '.join(_PADDING_MODES)}, got {padding_mode!r}"
             )
+        if not numbers(fill):
+            raise ValueError(f"fill is a number, or one for each channel, got {fill!r}")
         self.pad_if_needed, self.fill, self.padding_mode = pad_if_needed, fill, padding_mode
 
     def __call__(self, image: ImageLike, rng: Rng = None) -> Any:
@@ -124,16 +129,30 @@ class RandomCrop(RandomTransform):
         if self.padding_mode == "constant":
             from PIL import ImageOps
 
-            bands = len(source.getbands())
-            fill = tuple(np.broadcast_to(self.fill, bands).tolist())
-            return ImageOps.expand(source, sides, fill if bands > 1 else fill[0])
+            dtype = np.dtype(_WIDE_MODES.get(source.mode, np.uint8))
+            fill = self._fill_for(len(source.getbands()), dtype).tolist()
+            return ImageOps.expand(source, sides, tuple(fill) if len(fill) > 1 else fill[0])
         left, top, right, bottom = sides
         pixels = np.asarray(source)
         widths = [(top, bottom), (left, right), (0, 0)][: pixels.ndim]
-        padded = pillow().fromarray(np.pad(pixels, widths, mode=self.padding_mode))  # type: ignore[call-overload]
-        if source.mode == "P":
-            padded.putpalette(source.getpalette())
+        pixels = np.pad(pixels, widths, mode=self.padding_mode)  # type: ignore[call-overload]
+        # A crop that reaches over the border has the mode and the palette; then all pixels are set.
+        padded = source.crop((-left, -top, source.width + right, source.height + bottom))
+        data = np.packbits(pixels, axis=1) if source.mode == "1" else pixels  # 8 pixels in a byte
+        padded.frombytes(data.tobytes())
         return padded
+
+    def _fill_for(self, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return the values for so many channels of pixels of this dtype, (channels,)."""
+        values = np.array(self.fill, float)
+        if values.size not in (1, channels):
+            raise ValueError(f"fill={self.fill} does not fit images of {channels} channels")
+        if dtype.kind in "iub":
+            low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+            values = np.rint(values)
+            if not ((low <= values) & (values <= high)).all():
+                raise ValueError(f"fill={self.fill} does not fit pixels from {low} to {high}")
+        return np.broadcast_to(values.astype(dtype), channels)
 
     def _pad_batch(self, x: NDArray[Any], sides: tuple[int, int, int, int]) -> NDArray[Any]:
         left, top, right, bottom = sides
@@ -142,7 +161,7 @@ class RandomCrop(RandomTransform):
             widths = [(0, 0), (0, 0), (top, bottom), (left, right)]
             return np.pad(x, widths, mode=self.padding_mode)  # type: ignore[call-overload]
         padded = np.empty((N, C, top + H + bottom, left + W + right), x.dtype)
-        padded[...] = np.broadcast_to(self.fill, C)[:, None, None]
+        padded[...] = self._fill_for(C, x.dtype)[:, None, None]
         padded[:, :, top : top + H, left : left + W] = x
         return padded
 
@@ -155,13 +174,13 @@ class RandomCrop(RandomTransform):
 
 def _sides(padding: int | Sequence[int] | None) -> tuple[int, int, int, int]:
     """Return (left, top, right, bottom)."""
-    values = padding if isinstance(padding, Sequence) else (padding or 0,)
-    if len(values) not in (1, 2, 4) or any(not isinstance(v, int) or v < 0 for v in values):
+    values = numbers(0 if padding is None else padding, "iu")
+    if len(values) not in (1, 2, 4) or min(values) < 0:
         raise ValueError(
             "padding is one number, (left and right, top and bottom) or (left, top, right, bottom), "
             f"none below 0: got {padding!r}"
         )
-    left, top, right, bottom = (tuple(values) * 4)[:4]
+    left, top, right, bottom = (values * 4)[:4]
     return left, top, right, bottom
 
 
@@ -189,10 +208,10 @@ class RandomResizedCrop(RandomTransform):
     ) -> None:
         super().__init__(rng)
         self.size = pair(size)
-        for name, range_ in (("scale", scale), ("ratio", ratio)):
+        self.scale, self.ratio = numbers(scale), numbers(ratio)
+        for name, given, range_ in (("scale", scale, self.scale), ("ratio", ratio, self.ratio)):
             if len(range_) != 2 or not 0 < range_[0] <= range_[1] < math.inf:
-                raise ValueError(f"{name} is a range (low, high) above 0, got {range_}")
-        self.scale, self.ratio = (scale[0], scale[1]), (ratio[0], ratio[1])
+                raise ValueError(f"{name} is a range (low, high) above 0, got {given!r}")
         self.interpolation, self._filter = check_filter(interpolation)
 
     def __call__(self, image: ImageLike, rng: Rng = None) -> Any:
@@ -206,7 +225,7 @@ class RandomResizedCrop(RandomTransform):
     def _part(self, W: int, H: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
         """Return left, top, width and height of the part to cut out of W × H."""
         low, high = self.ratio
-        area = W * H * rng.uniform(*self.scale, 10)
+        area = W * H * rng.uniform(self.scale[0], self.scale[1], 10)
         ratio = np.exp(rng.uniform(math.log(low), math.log(high), 10))
         widths, heights = np.rint(np.sqrt(area * ratio)), np.rint(np.sqrt(area / ratio))
         fits = (widths > 0) & (widths <= W) & (heights > 0) & (heights <= H)

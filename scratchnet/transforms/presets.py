@@ -1,4 +1,11 @@
-"""The preprocessing that pretrained weights were trained with."""
+"""The preprocessing that pretrained weights were evaluated with.
+
+Training cut and flipped images at random (`RandomResizedCrop`, `RandomHorizontalFlip`), but with the same
+scale, mean and standard deviation. Those must be the same: the first convolution, and the mean and
+variance that the first batch norm keeps, were fitted to values on this scale, from −2.1 to 2.6;
+pixels from 0 to 255 are hundreds of standard deviations away from it. With another size the accuracy
+is not the one that was measured.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +27,7 @@ __all__ = ["ImageClassification"]
 
 
 class ImageClassification:
-    """Turn an image into what an ImageNet model was trained on: float32 (3, crop, crop).
+    """Turn an image into what an ImageNet model is evaluated on: float32 (3, crop, crop).
 
         Resize(resize_size) → CenterCrop(crop_size) → x / 255 → (x − mean) / std
 

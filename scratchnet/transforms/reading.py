@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from scratchnet.files import open_regular
 from scratchnet.transforms._image import MAX_PIXELS, as_pillow, pillow
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ _TILE_WIDTH, _TILE_LENGTH = 0x0142, 0x0143
 def read_image(file: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Image:
     """Return the picture in an image file as a Pillow image: upright, RGB, 8 bits (see `to_rgb`).
 
-    file: a path, or a file opened in binary mode, which is read from its beginning. It is JPEG,
-    PNG, GIF, BMP, WEBP, TIFF or PPM, recognised by its content and not by its name. Of several
-    pictures (an animation, pages) the first is taken.
+    file: the path of a regular file (a pipe might never end), or a file opened in binary mode, which
+    is read from its beginning. It is JPEG, PNG, GIF, BMP, WEBP, TIFF or PPM, recognised by its content
+    and not by its name. Of several pictures (an animation, pages) the first is taken.
 
     A file that is none of these, is cut off, or fails its checksums (PNG) raises a ValueError that
     begins with the file's name; so does one of more than `max_pixels`, before its pixels are
@@ -40,7 +41,7 @@ def read_image(file: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = MAX
     """
     pillow()  # without it nothing is opened
     if isinstance(file, str | os.PathLike):
-        with open(file, "rb") as opened:
+        with io.BufferedReader(open_regular(file)) as opened:
             return _read(opened, os.fspath(file), max_pixels)
     stream = file if file.seekable() else io.BytesIO(file.read())
     return _read(stream, str(getattr(file, "name", "the file")), max_pixels)
@@ -66,7 +67,10 @@ def _read(stream: BinaryIO, name: str, max_pixels: int) -> Image:
 
 def _check_size(image: Any, max_pixels: int) -> None:
     tags = getattr(image, "tag_v2", {})  # a TIFF is unpacked tile by tile, whatever its own size
-    tile = tags.get(_TILE_WIDTH, 0), tags.get(_TILE_LENGTH, 0)
+    tile = tags.get(_TILE_WIDTH, 1), tags.get(_TILE_LENGTH, 1)
+    # A tag may hold text, of which the product would be that many copies.
+    if not all(isinstance(side, int) and side > 0 for side in tile):
+        raise ValueError("the sides of its tiles are not positive integers")
     for what, (width, height) in (("the image", image.size), ("a tile", tile)):
         if width * height > max_pixels:
             raise ValueError(f"{what} has {width} × {height} pixels, max_pixels is {max_pixels}")

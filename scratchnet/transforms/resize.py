@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from scratchnet.transforms._image import MAX_PIXELS, ImageLike, as_pillow, check_filter, like, pair
 
 __all__ = ["Resize"]
@@ -32,8 +34,7 @@ class Resize:
         max_size: int | None = None,
     ) -> None:
         height, width = pair(size)
-        is_pair = isinstance(size, Sequence) and len(size) == 2
-        self.size: int | tuple[int, int] = (height, width) if is_pair else height
+        self.size: int | tuple[int, int] = (height, width) if np.size(size) == 2 else height
         self.interpolation, self._filter = check_filter(interpolation)
         self.max_size = max_size
         if max_size is not None:

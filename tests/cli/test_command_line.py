@@ -1,9 +1,11 @@
 """The command line: exit codes, errors of one line, nothing left behind."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import threadpoolctl
 
@@ -11,6 +13,7 @@ import scratchnet
 from scratchnet.cli import main
 from scratchnet.cli.tour import sections
 from scratchnet.cli.tour.section import Section
+from scratchnet.serialization import save
 
 
 def tiny_section(compute=lambda seed, say: seed, title="A tiny section"):
@@ -162,6 +165,46 @@ def test_wrong_arguments_exit_with_2(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert "usage: scratchnet" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names on Windows")
+def test_what_a_terminal_would_obey_is_escaped_in_all_that_is_printed(tmp_path, capsys):
+    path = tmp_path / "\x1b]0;title\x07\n.npz"
+    shown = r"\x1b]0;title\x07\n.npz"
+    save({"w": np.zeros(1)}, path)
+    plain = str(tmp_path / "in.npz")
+    save({"w": np.zeros(1)}, plain)
+    missing = str(path).replace("title", "none")
+    for arguments, code in (
+        (["inspect", str(path)], 0),
+        (["inspect", missing], 1),
+        (["convert", plain, str(path)], 0),
+        (["convert", str(path), str(path)], 1),
+        (["evaluate", missing], 1),
+        (["tour", "--only", "perceptron", "--out", f"{plain}/{path.name}"], 1),
+    ):
+        assert main(arguments) == code
+        out, err = capsys.readouterr()
+        assert shown.replace("title", "none" if missing in arguments else "title") in out + err
+        assert (out + err).replace("\n", "").isprintable()
+        assert (out + err).count("\n") == (4 if arguments == ["inspect", str(path)] else 1)
+    with pytest.raises(SystemExit, match="2"):
+        main(["inspect", plain, str(path)])
+    assert shown in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a closed pipe is another error on Windows")
+@pytest.mark.parametrize("n_arrays", [1, 20_000])  # less than the buffer holds, and more
+def test_when_nobody_reads_any_more_it_ends_quietly(n_arrays, tmp_path):
+    path = tmp_path / "a.safetensors"
+    save({f"w{i}": np.zeros(0) for i in range(n_arrays)}, path)
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "scratchnet", "inspect", path], stdout=closed, stderr=-1
+        )
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_version_is_that_of_the_package(capsys):

@@ -85,6 +85,19 @@ def test_widened_bfloat16_is_said(tmp_path, capsys):
     assert "widened from bfloat16 to float32: w\n" in capsys.readouterr().err
 
 
+def test_widened_bfloat16_of_a_checkpoint_is_said_too(tmp_path, capsys, torch):
+    source, target = str(tmp_path / "run.pt"), str(tmp_path / "out.npz")
+    w = torch.tensor([1.0, -2.0], dtype=torch.bfloat16)
+    torch.save({"model": {"w": w, "half": w.half()}, "ema": [w]}, source)
+    assert main(["convert", source, target]) == 0
+    found = load(target)
+    assert (found["model.w"].dtype, found["model.half"].dtype) == (np.float32, np.float16)
+    np.testing.assert_array_equal(found["model.w"], [1, -2])
+    assert capsys.readouterr().err == (
+        "scratchnet convert: widened from bfloat16 to float32: model.w, ema.0\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("state", "target", "options", "code", "message"),
     [

@@ -114,6 +114,14 @@ def test_dtypes_that_numpy_lacks_are_shown(tmp_path, capsys):
     assert ["eighth", "F8_E4M3", "(2,)", "2"] in rows
 
 
+def test_bfloat16_of_a_checkpoint_is_shown_as_it_is_stored(tmp_path, capsys, torch):
+    torch.save({"half": torch.ones(2, dtype=torch.bfloat16), "one": torch.ones(2)}, tmp_path / "a")
+    assert main(["inspect", str(tmp_path / "a")]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["half", "BF16", "(2,)", "4"] in rows
+    assert ["one", "float32", "(2,)", "8"] in rows
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -1,6 +1,8 @@
 """Image folders: torchvision's classes and samples, order, links, batches, errors."""
 
+import inspect
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -50,8 +52,12 @@ def test_a_sample_is_the_image_and_the_number_of_its_class(pets):
     np.testing.assert_array_equal(np.asarray(image), pixels(6, 7, seed=2))
     assert target == 1
     assert ImageFolder(str(pets))[-1][1] == 2
+    assert ImageFolder(pets)[np.int64(2)][1] == 1
     with pytest.raises(IndexError):
         ImageFolder(pets)[5]
+    for index in (slice(0, 2), [0, 1], 1.0, None):
+        with pytest.raises(TypeError, match=r"one integer, got .*: Subset takes several"):
+            ImageFolder(pets)[index]
 
 
 def test_the_order_within_a_class_is_by_folder_and_then_by_file(tmp_path):
@@ -106,6 +112,52 @@ def test_a_link_to_nothing_is_a_sample_that_cannot_be_read(tmp_path):
     (tmp_path / "x" / "b.png").symlink_to(tmp_path / "gone.png")
     with pytest.raises(FileNotFoundError, match=r"b\.png"):
         ImageFolder(tmp_path)[1]
+
+
+def test_folders_that_link_to_each_other_are_each_searched_once(tmp_path):
+    root, n = tmp_path / "x", 12  # 12! ways through them
+    for i in range(n):
+        fill(root, f"{i:02}/a.png")
+        for j in range(n):
+            (root / f"{i:02}" / f"to {j}").symlink_to(root / f"{j:02}", target_is_directory=True)
+    assert names(ImageFolder(tmp_path)) == [f"x/{i:02}/a.png" for i in range(n)]
+
+
+def test_a_file_has_the_path_without_links_where_there_is_one(tmp_path):
+    fill(tmp_path, "x/b/c/i.png")
+    (tmp_path / "x" / "a").symlink_to(tmp_path / "x" / "b", target_is_directory=True)
+    (tmp_path / "x" / "z").symlink_to(tmp_path / "x" / "b" / "c", target_is_directory=True)
+    assert names(ImageFolder(tmp_path)) == ["x/b/c/i.png"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths are short on Windows")
+def test_how_deep_folders_are_is_not_limited_by_recursion(tmp_path):
+    deep = "x/" + "d/" * 200 + "i.png"
+    fill(tmp_path, deep)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 100)
+    try:
+        dataset = ImageFolder(tmp_path)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert names(dataset) == [deep]
+
+
+def test_a_link_to_itself_is_no_folder(tmp_path):
+    fill(tmp_path, "x/a.png")
+    for place in (tmp_path, tmp_path / "x"):
+        (place / "self").symlink_to(place / "self")
+    dataset = ImageFolder(tmp_path)
+    assert dataset.classes == ["x"]
+    assert names(dataset) == ["x/a.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names, on Unix only")
+def test_a_pipe_is_a_sample_that_cannot_be_read(tmp_path):
+    (tmp_path / "x").mkdir()
+    os.mkfifo(tmp_path / "x" / "a.png")
+    with pytest.raises(ValueError, match=r"a\.png is not a regular file"):
+        ImageFolder(tmp_path)[0]
 
 
 # ---------------------------------------------------------------- empty ones

@@ -50,6 +50,9 @@ class Handler(BaseHTTPRequestHandler):
     def missing(self):
         self.head(404, "text/plain", Content_Length=0)
 
+    def rude(self):
+        self.wfile.write(b"HTTP/1.1 404 \x1b]0;title\x07\r\nContent-Length: 0\r\n\r\n")
+
     def stalled(self):
         self.head(Content_Length=len(CONTENT))
         self.wfile.write(CONTENT[:1000])
@@ -254,9 +257,25 @@ def test_only_https_is_fetched(tmp_path, bad):
         cached_file(bad, None, tmp_path)
 
 
-def test_a_url_without_a_file_name_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="names no file"):
-        cached_file("https://download.pytorch.org/models/", None, tmp_path)
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "..\\..\\evil.pt", "C:evil.pt", "a.pt:stream", "a\0b.pt", "\x1b[2J\\"]
+)
+def test_a_url_without_a_file_name_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="names no file") as error:
+        cached_file(f"https://download.pytorch.org/models/{name}", None, tmp_path)
+    assert str(error.value).isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_too_long_for_the_system_is_an_error_of_the_download(url, tmp_path):
+    with nothing_is_left(tmp_path), pytest.raises(DownloadError, match=r"too long|No such|Invalid"):
+        cached_file(url + "x" * 300 + ".bin", None, tmp_path)
+
+
+def test_what_a_server_says_is_shown_without_its_control_characters(url, tmp_path):
+    with nothing_is_left(tmp_path), pytest.raises(DownloadError, match=r"\\x1b\]0;title") as error:
+        cached_file(url + "rude.bin", None, tmp_path)
+    assert str(error.value).isprintable()
 
 
 def test_the_cache_folder_is_pytorchs(monkeypatch, torch):

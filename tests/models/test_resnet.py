@@ -133,6 +133,8 @@ def test_an_empty_batch_gives_no_logits():
         (lambda: BasicBlock(8, 8, base_width=32), ValueError, "base_width=32"),
         (lambda: BasicBlock(8, 8, dilation=2), NotImplementedError, "dilation=2"),
         (lambda: ResNet(BasicBlock, (1, 1, 1)), ValueError, "4 entries"),
+        (lambda: models.resnet18(pretrained=True), TypeError, 'say weights="DEFAULT"'),
+        (lambda: models.resnet18(weights=True), TypeError, r'\("DEFAULT"\) or None, got True'),
         (lambda: small(replace_stride_with_dilation=(True,)), ValueError, "has 3"),
     ],
 )

@@ -155,3 +155,25 @@ def test_x_of_a_wrong_shape_is_shown(layer, shape, message):
 def test_x_of_another_dtype_is_refused(layer):
     with pytest.raises(TypeError, match=r"holds float32 arrays, x is float64 \(1, 3, 5\)"):
         layer(np.zeros((1, 3, 5)))
+
+
+def test_output_size_is_a_number_for_each_axis():
+    with pytest.raises(TypeError, match="output_size takes a number for each axis, got 10"):
+        nn.ConvTranspose2d(1, 1, 3)(np.zeros((1, 1, 8, 8), FLOAT), output_size=10)
+
+
+@pytest.mark.parametrize(
+    ("padding", "shown"),
+    [
+        (np.array([1, 2]), "(1, 2)"),
+        ([np.int64(1)], "(1, 1)"),
+        (((1, 1), (2, 2)), "(1, 2)"),
+        ((1, (0, 2)), "((1, 1), (0, 2))"),
+    ],
+)
+def test_padding_is_kept_and_shown_as_python_numbers_however_it_is_written(padding, shown):
+    layer = nn.Conv2d(1, 1, 3, padding=padding, rng=0)
+    assert repr(layer).endswith(f"padding={shown})")
+    x = normal((1, 1, 4, 5), 1, FLOAT)
+    expected = functional.conv2d(x, layer.weight, layer.bias, padding=padding)
+    np.testing.assert_array_equal(layer(x).data, expected.data)

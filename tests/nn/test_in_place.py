@@ -95,6 +95,41 @@ def test_an_array_is_never_written_to():
     np.testing.assert_array_equal(y, np.clip(kept, 0, 1))
 
 
+def test_what_the_tensor_is_a_view_of_stays_as_it_is():
+    # torch writes into the memory that both have: there h is [[0, -2]] afterwards.
+    h = Tensor(np.array([[-1.0, -2.0]])) * 1.0
+    column = h[:, :1]
+    assert nn.ReLU(inplace=True)(column) is column
+    np.testing.assert_array_equal(column.data, [[0.0]])
+    np.testing.assert_array_equal(h.data, [[-1.0, -2.0]])
+
+
+@pytest.mark.parametrize("layer", [nn.ELU(inplace=True), nn.Dropout(0.5, inplace=True)])
+def test_a_result_of_another_dtype_does_not_take_the_place(layer):
+    x = Tensor(np.array([-1, 2]))
+    with pytest.raises(
+        TypeError, match=r"float32 numbers cannot take the place of x, int64 \(2,\)"
+    ):
+        layer(x)
+    np.testing.assert_array_equal(x.data, [-1, 2])
+
+
+def test_what_is_no_tensor_gives_an_array_and_is_left_alone(torch):
+    tensor = torch.tensor([1.0, -1.0])
+    for x in ([1.0, -1.0], tensor):
+        np.testing.assert_array_equal(nn.ReLU(inplace=True)(x), [1.0, 0.0])
+    assert tensor.tolist() == [1.0, -1.0]
+
+
+def test_a_graph_that_used_a_parameter_before_it_was_replaced_is_refused():
+    p = nn.Parameter(normal(3))
+    loss = (p * p).sum()
+    with no_grad():
+        nn.ReLU(inplace=True)(p)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
 def test_a_leaf_that_requires_a_gradient_is_refused_as_in_torch(torch):
     for make in (lambda: Tensor(normal(3), requires_grad=True), lambda: nn.Parameter(normal(3))):
         x = make()

@@ -252,3 +252,20 @@ def test_hardswish_is_x_times_hardsigmoid_and_relu6_is_hardtanh_from_0_to_6():
 def test_gelu_names_the_approximation_that_it_does_not_know():
     with pytest.raises(ValueError, match="approximate is 'none' or 'tanh', got 'erf'"):
         ops.gelu(np.zeros(2), approximate="erf")
+
+
+@pytest.mark.parametrize("name", ["relu", "relu6", "hardtanh"])
+@pytest.mark.parametrize(
+    "x", [np.array([True]), np.array([1 + 1j]), np.array([1.0], object)], ids=lambda x: x.dtype.kind
+)
+def test_what_has_no_order_or_no_number_is_refused(name, x):
+    called = "relu" if name == "relu" else "hardtanh"
+    with pytest.raises(TypeError, match=rf"{called} takes real numbers, got dtype {x.dtype}"):
+        getattr(ops, name)(x)
+
+
+@pytest.mark.parametrize("name", ["relu", "relu6", "hardtanh"])
+def test_torch_refuses_bools_and_complex_numbers_too(torch, name):
+    for x in (torch.tensor([True]), torch.tensor([1 + 1j])):
+        with pytest.raises(RuntimeError, match=r"not supported|not implemented"):
+            getattr(torch.nn.functional, name)(x)

@@ -15,7 +15,7 @@ from scratchnet.ops import (
     adaptive_max_pool1d,
     adaptive_max_pool2d,
 )
-from scratchnet.ops._ranges import sum_over, transposed
+from scratchnet.ops._ranges import are_long, sum_over, transposed
 
 sizes = st.integers(1, 9)
 images = st.tuples(st.integers(0, 2), st.integers(1, 3), sizes, sizes)
@@ -269,3 +269,39 @@ def test_what_is_no_real_number_is_refused():
         adaptive_max_pool2d(np.zeros((1, 1, 2, 2), bool), 1)
     with pytest.raises(TypeError, match="real numbers, got dtype complex128"):
         adaptive_avg_pool2d(np.zeros((1, 1, 2, 2), complex), 1)
+
+
+# ---------------------------------------------------------------- bins longer than they are many
+
+
+@pytest.mark.parametrize(("shape", "out"), [((2, 2, 100, 3), (3, 3)), ((1, 2, 4, 150), (2, 4))])
+def test_few_long_bins_have_the_means_and_the_first_maxima_of_their_entries(shape, out):
+    x = whole(shape, 3)  # whole numbers: many equal maxima
+    x[0, 0, 2, 1:3] = np.nan
+    mean, unmean = adaptive_avg_pool2d(x, out)
+    (largest, positions), _ = adaptive_max_pool2d(x, out, return_indices=True)
+    rows, columns = bins(shape[2], out[0]), bins(shape[3], out[1])
+    plane = np.arange(shape[2] * shape[3]).reshape(shape[2:])
+    for p, q in np.ndindex(out):
+        at = np.ix_(rows[p], columns[q])
+        seen = x[:, :, *at].reshape(*shape[:2], -1)
+        assert_close(mean[:, :, p, q], seen.mean(axis=2))
+        first = seen.argmax(axis=2)  # NaN is larger than all numbers for argmax
+        np.testing.assert_array_equal(positions[:, :, p, q], plane[at].ravel()[first])
+        np.testing.assert_array_equal(
+            largest[:, :, p, q], np.take_along_axis(seen, first[..., None], 2)[..., 0]
+        )
+    dy = whole(mean.shape, 4)
+    dx = sum(  # each entry gets the share of each bin that holds it
+        np.where(np.isin(plane, plane[np.ix_(rows[p], columns[q])]), dy[:, :, p, q, None, None], 0)
+        / (len(rows[p]) * len(columns[q]))
+        for p, q in np.ndindex(out)
+    )
+    assert_close(unmean(dy)[0], dx)
+
+
+def test_the_loop_is_over_the_bins_where_these_are_few_and_long():
+    assert are_long((np.array([0, 100_000]), np.array([100_000, 200_000])))
+    assert are_long((np.array([0]), np.array([17])))
+    assert not are_long((np.array([0]), np.array([16])))
+    assert not are_long((np.zeros(0, int), np.zeros(0, int)))

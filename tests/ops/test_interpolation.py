@@ -302,3 +302,22 @@ def test_what_has_no_meaning_is_refused_with_the_values_in_hand(shape, options, 
 def test_weights_need_floating_entries():
     with pytest.raises(TypeError, match="mode 'linear' takes floating x, got dtype int64"):
         interpolate(np.zeros((1, 1, 4), np.int64), 3, mode="linear")
+
+
+def test_where_the_length_stays_or_doubles_nearest_is_exact_as_in_torchs_gradient(torch):
+    x = np.arange(4.0).reshape(1, 1, 4)
+    for factor, expected in ((1.2, [0, 1, 2, 3]), (2.2, [0, 0, 1, 1, 2, 2, 3, 3])):
+        y, pullback = interpolate(x, scale_factor=factor)
+        np.testing.assert_array_equal(y, np.reshape(expected, (1, 1, -1)))
+        leaf = torch.from_numpy(x).requires_grad_()
+        theirs = torch.nn.functional.interpolate(leaf, scale_factor=factor)
+        theirs.backward(torch.from_numpy(y))
+        np.testing.assert_array_equal(pullback(y)[0], leaf.grad.numpy())
+        # torch's forward pass counts with 1/scale_factor here
+        q = np.arange(len(expected))
+        np.testing.assert_array_equal(theirs.detach().numpy().ravel(), np.floor(q / factor))
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_the_gradient_of_few_entries_in_a_long_line_is_the_transposed_map(mode):
+    assert_adjoint(lambda x: interpolate(x, 256, mode=mode), whole((1, 2, 4)))

@@ -1,6 +1,7 @@
 """Padding: where each entry of the border comes from, exact adjoints, torch's values and gradients."""
 
 import itertools
+import re
 
 import naive
 import numpy as np
@@ -198,3 +199,52 @@ def test_a_value_for_a_mode_that_uses_none_is_refused_as_in_torch(torch, mode):
         ops.pad(np.ones((2, 3)), (1, 1), mode, 1.5)
     with pytest.raises(RuntimeError, match="doesn't take in value argument"):
         torch.nn.functional.pad(torch.ones(2, 3), (1, 1), mode, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        (np.int64, np.inf),
+        (np.int64, np.nan),
+        (np.int64, 2.0**64),
+        (np.uint8, 256),
+        (np.uint8, -1),
+        (np.float32, 1e39),
+        (np.float16, 65536),
+    ],
+)
+def test_a_value_that_the_dtype_cannot_hold_is_refused_as_in_torch(torch, dtype, value):
+    x = np.ones(2, dtype)
+    with pytest.raises(ValueError, match=re.escape(f"pad: x is {x.dtype}, which has no {value!r}")):
+        ops.pad(x, (1, 1), value=value)
+    with pytest.raises(RuntimeError, match="without overflow"):
+        torch.nn.functional.pad(torch.from_numpy(x), (1, 1), value=value)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        (np.int64, 1.5),
+        (np.uint8, 255),
+        (bool, 2),
+        (np.float32, np.inf),
+        (np.float16, np.nan),
+        (np.float32, True),
+    ],
+)
+def test_a_value_becomes_one_of_the_dtype_as_in_torch(torch, dtype, value):
+    x = np.ones(2, dtype)
+    expected = torch.nn.functional.pad(torch.from_numpy(x), (1, 1), value=value).numpy()
+    np.testing.assert_array_equal(ops.pad(x, (1, 1), value=value)[0], expected, strict=True)
+
+
+@pytest.mark.parametrize("value", [np.ones(3), [1.0], "1", 1j])
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+def test_a_value_is_one_number(mode, value):
+    with pytest.raises(TypeError, match="pad: value takes a number, got"):
+        ops.pad(np.ones(3), (1, 1), mode, value)
+
+
+def test_one_number_is_no_pair_of_widths():
+    with pytest.raises(TypeError, match=r"pad takes a pair of widths .* got 1"):
+        ops.pad(np.ones(3), 1)

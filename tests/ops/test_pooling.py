@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import naive
 import numpy as np
 import pytest
-from compare import normal, whole
+from compare import assert_close, normal, whole
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -410,3 +410,25 @@ def test_options_of_one_pool_alone_are_checked_too():
         max_pool2d(x > 0, 2)
     with pytest.raises(TypeError, match=r"complex128 with shape \(1, 1, 4, 4\)"):
         avg_pool2d(x + 0j, 2)
+
+
+@pytest.mark.parametrize("divisor", [0.5, 2.0, float("nan"), "2"])
+def test_a_divisor_is_a_whole_number_as_in_torch(torch, divisor):
+    with pytest.raises(TypeError, match=f"divisor_override takes a whole number, got {divisor!r}"):
+        avg_pool2d(np.zeros((1, 1, 4, 4)), 2, divisor_override=divisor)
+    with pytest.raises(TypeError, match="divisor_override"):
+        torch.nn.functional.avg_pool2d(torch.zeros(1, 1, 4, 4), 2, divisor_override=divisor)
+
+
+def test_an_option_in_a_sequence_of_one_holds_for_both_axes_as_in_torch(torch):
+    x = normal((1, 2, 6, 7))
+    t, F = torch.from_numpy(x), torch.nn.functional
+    found = max_pool2d(x, (2,), (1,), (1,), (2,))[0]
+    np.testing.assert_array_equal(found, F.max_pool2d(t, (2,), (1,), (1,), (2,)).numpy())
+    found = avg_pool2d(x, [3], [2], [1])[0]
+    assert_close(found, F.avg_pool2d(t, [3], [2], [1]).numpy())
+
+
+def test_the_mean_of_integers_is_float32():
+    y, _ = avg_pool2d(np.array([[[[1, 2]]]]), (1, 2))
+    np.testing.assert_array_equal(y, np.array([[[[1.5]]]], np.float32), strict=True)

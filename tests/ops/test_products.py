@@ -6,6 +6,7 @@ Whole numbers in float64 are added and multiplied without rounding, so the laws 
 import tracemalloc
 from unittest import mock
 
+import naive
 import numpy as np
 import pytest
 from compare import normal, whole
@@ -88,6 +89,64 @@ def test_results_do_not_depend_on_how_many_planes_are_taken_at_a_time(bytes_):
         found = products(case, on_planes=True)
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_array_equal(a, b, strict=True)
+
+
+def depthwise_arrays(infected, value, dtype, stride=1):
+    """Return x, weight, dy without zeros; one of them has a value at a row's end and one after it."""
+    out = (7 - 3) // stride + 1, (9 - 3) // stride + 1
+    shapes = {"x": (2, 3, 7, 9), "weight": (3, 1, 3, 3), "dy": (2, 3, *out)}
+    arrays = {name: whole(shape, i, dtype) for i, (name, shape) in enumerate(shapes.items())}
+    for array in arrays.values():
+        array[array == 0] = 1
+    arrays[infected][:, :, 1, -1], arrays[infected][:, :, 2, 0] = value, -value
+    return arrays.values()
+
+
+non_finite = pytest.mark.parametrize("value", [np.inf, np.nan])
+
+
+@non_finite
+@pytest.mark.parametrize("infected", ["x", "weight", "dy"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_on_planes_infinities_and_nan_reach_what_sees_them_and_nothing_else(
+    infected, value, stride
+):
+    x, weight, dy = depthwise_arrays(infected, value, np.float64, stride)
+    options = (stride, stride), ((0, 0), (0, 0)), (1, 1), 3
+    with np.errstate(invalid="ignore"):  # ∞ − ∞, where a window or a sum does hold both
+        expected = (
+            naive.conv2d(x, weight, None, *options),
+            *naive.conv2d_gradients(x, weight, dy, *options)[:2],
+        )
+        y, pullback = conv2d(x, weight, None, stride, groups=3)
+        found = y, *pullback(dy)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@non_finite
+@pytest.mark.parametrize("infected", ["x", "weight", "dy"])
+def test_on_planes_infinities_and_nan_go_where_they_go_in_torch(torch, dtype, infected, value):
+    x, weight, dy = depthwise_arrays(infected, value, dtype)
+    with np.errstate(invalid="ignore"):
+        y, pullback = conv2d(x, weight, groups=3)
+        found = y, *pullback(dy)
+    leaves = [torch.from_numpy(a.copy()).requires_grad_() for a in (x, weight)]
+    theirs = torch.nn.functional.conv2d(*leaves, groups=3)
+    theirs.backward(torch.from_numpy(dy.copy()))
+    expected = theirs.detach(), *[leaf.grad for leaf in leaves]
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b.numpy(), strict=True)
+
+
+def test_what_is_cut_off_between_two_rows_gives_no_warning():
+    x, weight, dy = depthwise_arrays("x", np.inf, np.float64)
+    y, pullback = conv2d(
+        x, weight, groups=3
+    )  # +∞ and −∞ are in no window together, in a run they are
+    assert not np.isnan(y).any()
+    assert not np.isnan(pullback(np.abs(dy))[1]).any()
 
 
 def routes(x_shape, weight_shape, groups, stride=1):

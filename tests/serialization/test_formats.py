@@ -1,5 +1,6 @@
 """`load` goes by the content, `save` by the suffix; a module's state comes back whole."""
 
+import os
 import subprocess
 import sys
 
@@ -131,3 +132,14 @@ def test_serialization_imports_no_optional_package_and_not_the_reader_of_pickles
     assert "scratchnet.serialization.safetensors" in loaded
     assert "scratchnet.serialization.torch_checkpoint" not in loaded
     assert not {"torch", "safetensors", "scipy", "PIL"} & set(loaded)
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "npz"])
+def test_a_path_may_be_bytes(suffix, tmp_path):
+    path = os.fsencode(tmp_path / f"a.{suffix}")
+    save({"w": np.arange(3)}, path)
+    assert load(path)["w"].tolist() == [0, 1, 2]
+    (tmp_path / f"a.{suffix}").write_bytes(b"PK\3\4" if suffix == "npz" else b"x" * 9)
+    with pytest.raises(FormatError) as error:
+        load(path)
+    assert str(error.value).startswith(str(tmp_path))

@@ -1,5 +1,6 @@
 """npz: what is written is read back by us and by NumPy, and nothing that is no array of numbers."""
 
+import warnings
 import zipfile
 
 import numpy as np
@@ -115,3 +116,46 @@ def test_an_array_can_be_written_into(tmp_path):
     array = load_npz(tmp_path / "a")["w"]
     array[0] = 1
     assert array.tolist() == [1, 0, 0]
+
+
+def npz_of(header, path):
+    """Write an archive of one array of one float32 whose header is this text."""
+    text = header.encode() + b"\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        start = b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little")
+        archive.writestr("w.npy", start + text + b"\0\0\x80?")
+    return path
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }",
+        "{'shape':(1,),'descr':'<f4','fortran_order':False}",
+        '{ "descr" : "<f4", "fortran_order" : True, "shape" : ( 1, ) }   ',
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1L,), }",  # of Python 2
+    ],
+)
+def test_headers_of_other_writers_are_read_without_a_warning(header, tmp_path):
+    assert load_npz(npz_of(header, tmp_path / "a.npz"))["w"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), '\\\x1b[2J': 1}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1or 2,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1 L,)}",
+        "{'descr': 'a4', 'fortran_order': False, 'shape': (1,)}",
+        "{'descr': '<f4', 'fortran_order': 1, 'shape': (1,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (True,)}",
+        "{'descr': '<f4', 'descr': '<f4', 'shape': (1,)}",
+    ],
+)
+def test_a_header_that_provokes_a_warning_is_an_error_instead(header, tmp_path):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(FormatError, match=r"'w\.npy' has no sound header") as error:
+            load_npz(npz_of(header, tmp_path / "a.npz"))
+    assert caught == []
+    assert str(error.value).isprintable()

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from scratchnet.serialization import pickle_machine
+from scratchnet.serialization._opcodes import ACTIONS, NOT_READ
 from scratchnet.serialization.limits import Limits
-from scratchnet.serialization.pickle_machine import _ACTIONS, _NOT_READ, PickleMachine
+from scratchnet.serialization.pickle_machine import PickleMachine
 from scratchnet.serialization.plain_names import numpy_names, python_names
 from scratchnet.serialization.plain_values import check_plain
 
@@ -127,13 +129,19 @@ def test_the_machine_stops_behind_the_pickle():
 
 def test_every_opcode_of_pickle_is_read_or_refused_by_name():
     known = {opcode.code.encode("latin-1") for opcode in pickletools.opcodes}
-    assert {*_ACTIONS, *_NOT_READ, b"."} == known
-    assert not {*_ACTIONS} & {*_NOT_READ}
+    assert {*ACTIONS, *NOT_READ, b"."} == known
+    assert not {*ACTIONS} & {*NOT_READ}
+
+
+def test_the_example_of_a_pickle_is_what_python_writes():
+    opcodes = pickletools.genops(pickle.dumps((1, [2.0]), 2))
+    written = [opcode.name if arg is None else f"{opcode.name} {arg}" for opcode, arg, _ in opcodes]
+    assert f"(1, [2.0])   {'  '.join(written)}\n" in pickle_machine.__doc__
 
 
 def test_random_bytes_are_an_error_of_value():
     rng = random.Random(0)
-    codes = sorted(_ACTIONS) + [b"."] * 3
+    codes = sorted(ACTIONS) + [b"."] * 3
     for _ in range(3000):
         content = b"\x80\x02" + b"".join(
             rng.choice(codes) + rng.randbytes(rng.choice([0, 0, 0, 1, 4])) for _ in range(20)
@@ -164,8 +172,9 @@ def test_what_stands_twice_is_counted_twice_and_is_no_cycle():
     for _ in range(20):
         doubled = [doubled, doubled]
     check_plain(doubled)  # 2²¹ − 1 values and 2²⁰ leaves
-    with pytest.raises(ValueError, match="more than 4194304 values"):
+    with pytest.raises(ValueError, match=r"more than 4194304 values .*state_dict"):
         check_plain([doubled, doubled])
+    check_plain([doubled, doubled], 2**22)  # of a file that may hold as many
 
 
 def test_a_cycle_is_an_error():

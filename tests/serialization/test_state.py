@@ -1,11 +1,13 @@
 """States: nested to flat, and prefixes; what would never end is an error."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchnet.serialization import flatten, strip_prefix
+from scratchnet.serialization import flatten, save, strip_prefix
 
 names = st.text("ab", min_size=1, max_size=3)
 states = st.recursive(
@@ -113,3 +115,29 @@ def test_stripping_leaves_the_state_as_it_was():
     state = {"module.w": 1, "inner": {"module.module.v": 2, 3: 4}}
     assert strip_prefix(state, "module.") == {"w": 1, "inner": {"module.v": 2, 3: 4}}
     assert state == {"module.w": 1, "inner": {"module.module.v": 2, 3: 4}}
+
+
+@pytest.mark.parametrize("suffix", ["npz", "safetensors"])
+def test_tensors_that_no_array_can_be_are_named(torch, suffix, tmp_path):
+    number = torch.ones(2, dtype=torch.complex64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of a prototype
+        nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+    refused = {
+        "conjugated": number.conj(),
+        "negated": number.conj().imag,
+        "nested": nested,
+        "sparse": torch.eye(2).to_sparse(),
+        "meta": torch.ones(2, device="meta"),
+        "half": torch.ones(2, dtype=torch.bfloat16),
+    }
+    for name, tensor in refused.items():
+        with pytest.raises(TypeError, match=rf"layer\.{name} cannot become an array: "):
+            save({"layer": {name: tensor}}, tmp_path / f"a.{suffix}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mask_is_not_dropped(tmp_path):
+    masked = np.ma.array([1, 2], mask=[0, 1])
+    with pytest.raises(TypeError, match=r"layer\.w is a masked array"):
+        save({"layer": {"w": masked}}, tmp_path / "a.npz")

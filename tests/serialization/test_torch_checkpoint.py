@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchnet.serialization import FormatError
+from scratchnet.serialization import FormatError, is_widened
 from scratchnet.serialization.torch_checkpoint import is_torch_checkpoint, load_torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -97,6 +97,57 @@ def test_every_bfloat16_is_widened_exactly(torch, tmp_path, options):
     found = saved(torch, every, tmp_path / "a.pt", **options)
     assert found.dtype == np.float32
     assert np.array_equal(found.view(np.uint32), np.arange(2**16, dtype=np.uint32) << 16)
+
+
+@in_every_format
+def test_what_was_bfloat16_is_told_apart_from_float32(torch, tmp_path, options):
+    half = torch.arange(12).reshape(3, 4).to(torch.bfloat16)
+    value = {
+        "half": half, "part": half[1:, ::2], "turned": half.T, "number": half[1, 2],
+        "none": half[:0], "spread": half[:1].expand(5, 4), "parameter": torch.nn.Parameter(half),
+        "in a list": [half],
+    }  # fmt: skip
+    found = saved(torch, value, tmp_path / "a.pt", **options)
+    found["in a list"] = found["in a list"][0]
+    assert {name for name, array in found.items() if is_widened(array)} == set(value)
+    assert all(type(array) is np.ndarray for array in found.values())
+    assert not is_widened(found["half"].copy())
+    assert not is_widened(found["half"] + 1)
+    others = saved(torch, {"a": half.float(), "b": half.float().half()}, tmp_path / "b.pt")
+    assert not any(is_widened(array) for array in others.values())
+
+
+@in_every_format
+def test_values_of_many_megabytes_are_read(torch, tmp_path, options):
+    value = {
+        "array": np.zeros((1200, 1000)),
+        "bytes": b"\x90" * 9_000_000,
+        "text": "x" * 9_000_000,
+        "tensor": torch.zeros(3_000_000),
+    }
+    assert_same(saved(torch, value, tmp_path / "a.pt", **options), value)
+
+
+@in_every_format
+def test_numpy_integers_are_keys(torch, tmp_path, options):
+    found = saved(
+        torch, {np.int64(5): "a", np.uint8(7): {np.int32(-1)}}, tmp_path / "a.pt", **options
+    )
+    assert_same(found, {5: "a", 7: {-1}})
+    assert [type(key) for key in found] == [int, int]
+
+
+@in_every_format
+def test_conjugated_and_negated_numbers_are_arrays_without_dimensions(torch, tmp_path, options):
+    number = torch.tensor(1 + 2j)
+    value = {
+        "tensor": number.conj(),
+        "parameter": torch.nn.Parameter(number.conj()),
+        "negated": torch.tensor(3 + 4j).conj().imag,
+    }
+    found = saved(torch, value, tmp_path / "a.pt", **options)
+    assert_same(found, value)
+    assert all(array.shape == () and array.flags.writeable for array in found.values())
 
 
 @st.composite

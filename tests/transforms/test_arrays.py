@@ -90,6 +90,15 @@ def test_normalize_keeps_the_dtype_and_undoes_its_inverse(channels, dtype, one_f
     np.testing.assert_allclose(back, x, rtol=0, atol=30 * np.finfo(dtype).eps)
 
 
+def test_one_number_normalizes_every_channel():
+    x = np.random.default_rng(0).random((3, 4, 5))
+    np.testing.assert_array_equal(Normalize(0.25, 0.5)(x), Normalize([0.25] * 3, [0.5] * 3)(x))
+    np.testing.assert_array_equal(Normalize(np.array([0.25]), np.float32(0.5))(x), 2 * x - 0.5)
+    for mean, std in ((None, 1), (0, "1"), ([], [1]), (0, [[1.0]])):
+        with pytest.raises(ValueError, match="mean and std are numbers, one for each channel"):
+            Normalize(mean, std)
+
+
 def test_normalize_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match=r"needs 3 channels, x has 1: \(1, 2, 2\)"):
         Normalize((1, 2, 3), (1, 2, 3))(np.zeros((1, 2, 2), np.float32))

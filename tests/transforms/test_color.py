@@ -77,6 +77,31 @@ def test_hue_leaves_grey_images_alone_and_keeps_other_modes():
     assert ColorJitter(0.4, 0.4, 0.4, 0.4)(image, rng=0).mode == "L"
 
 
+@pytest.mark.parametrize("mode", ["1", "P", "PA", "CMYK", "YCbCr", "HSV", "I", "F", "I;16"])
+def test_a_mode_without_such_colours_is_refused_and_named(mode):
+    with pytest.raises(TypeError, match=f"got mode {mode}: convert with to_rgb"):
+        ColorJitter(0.5)(Image.new(mode, (3, 3)))
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_alpha_stays(mode):
+    alpha = Image.fromarray(pixels(12, 15, 1, seed=1))
+    image = Image.fromarray(ARRAY if mode == "RGBA" else ARRAY[..., 0])
+    plain = image.copy()
+    image.putalpha(alpha)
+    found = ColorJitter(0.4, 0.4, 0.4, 0.3)(image, rng=0)
+    assert found.mode == mode
+    np.testing.assert_array_equal(np.asarray(found.getchannel("A")), np.asarray(alpha))
+    expected = ColorJitter(0.4, 0.4, 0.4, 0.3)(plain, rng=0)
+    colours = np.asarray(found)[..., : len(mode) - 1].reshape(np.asarray(expected).shape)
+    np.testing.assert_array_equal(colours, np.asarray(expected))
+
+
+def test_numpys_numbers_and_arrays_are_ranges_too():
+    jitter = ColorJitter(np.float32(0.5), np.array([0.5, 2]))
+    assert (jitter.brightness, jitter.contrast) == ((0.5, 1.5), (0.5, 2.0))
+
+
 def test_numbers_are_ranges_around_no_change():
     jitter = ColorJitter(0.4, 1.5, (0.5, 0.75), 0.1)
     assert jitter.brightness == (0.6, 1.4)
@@ -134,6 +159,11 @@ def test_the_same_seed_gives_the_same_colours():
         ({"hue": (-0.6, 0)}, "hue must lie within"),
         ({"brightness": float("nan")}, "brightness must"),
         ({"brightness": (1, float("inf"))}, "brightness must"),
+        ({"brightness": (1, 2, 3)}, r"brightness is one number or a range .*, got \(1, 2, 3\)"),
+        ({"saturation": None}, "saturation is one number or a range .*, got None"),
+        ({"hue": (0.1,)}, "hue is one number or a range"),
+        ({"contrast": "0.5"}, "contrast is one number or a range"),
+        ({"contrast": np.ones((2, 2))}, "contrast is one number or a range"),
     ],
 )
 def test_ranges_that_make_no_sense_are_refused(options, message):

@@ -22,6 +22,9 @@ def test_transforms_are_applied_in_order_and_anything_callable_is_one():
     assert Compose([])("as it is") == "as it is"
     with pytest.raises(TypeError, match="what can be called, got 3"):
         Compose([abs, 3])
+    for transforms in (None, ToArray()):
+        with pytest.raises(TypeError, match="takes a list of transforms, got"):
+            Compose(transforms)
 
 
 def augmentation(rng=None):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from image_examples import palette_image, pixels
-from PIL import Image, ImageOps
+from PIL import Image
 
 import scratchnet
 from scratchnet.transforms import CenterCrop, RandomCrop, RandomResizedCrop
@@ -105,12 +105,67 @@ def test_fill_is_one_value_or_one_for_each_channel(fill):
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("mode", ["edge", "reflect"])
-def test_a_padded_palette_image_keeps_its_colours(mode):
-    image = palette_image()
-    crop = RandomCrop((image.height + 4, image.width + 4), padding=2, padding_mode=mode)
-    inside = ImageOps.crop(crop(image).convert("RGB"), 2)
-    np.testing.assert_array_equal(np.asarray(inside), np.asarray(image.convert("RGB")))
+@pytest.mark.parametrize(
+    ("fill", "rounded"), [(2.0, 2), (2.7, 3), ((1.0, 2.4, 254.6), (1, 2, 255)), (-0.4, 0)]
+)
+def test_fill_is_rounded_where_pixels_are_integers(fill, rounded):
+    array = pixels(4, 5)
+    whole, expected = (RandomCrop((6, 7), padding=1, fill=f) for f in (fill, rounded))
+    np.testing.assert_array_equal(whole(array), expected(array))
+    x = array.transpose(2, 0, 1)[None]
+    np.testing.assert_array_equal(whole.batch(x), expected.batch(x))
+    floats = whole.batch(x.astype(np.float32))[0, :, 0, 0]
+    np.testing.assert_array_equal(floats, np.broadcast_to(np.float32(fill), 3))
+
+
+@pytest.mark.parametrize("fill", [300, -1, (0, 0, 255.6), float("nan")])
+def test_a_fill_outside_the_range_of_the_pixels_is_refused(fill):
+    crop = RandomCrop(6, padding=1, fill=fill)
+    with pytest.raises(ValueError, match=r"fill=.* does not fit pixels from 0 to 255"):
+        crop(pixels(4, 4))
+    with pytest.raises(ValueError, match=r"fill=.* does not fit pixels from 0 to 255"):
+        crop.batch(np.zeros((1, 3, 4, 4), np.uint8))
+    assert crop.batch(np.zeros((1, 3, 4, 4), np.float32)).shape == (1, 3, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("mode", "fill"), [("I;16", 40_000), ("I", -70_000), ("F", 0.5), ("1", 255)]
+)
+def test_a_fill_may_have_the_range_of_the_mode(mode, fill):
+    image = RandomCrop(6, padding=1, fill=fill)(Image.new(mode, (4, 4)))
+    assert (image.mode, image.getpixel((0, 0)), image.getpixel((1, 1))) == (mode, fill, 0)
+
+
+def test_a_fill_for_another_number_of_channels_is_refused():
+    with pytest.raises(ValueError, match=r"fill=\(1, 2, 3\) does not fit images of 1 channels"):
+        RandomCrop(3, 1, fill=(1, 2, 3))(pixels(3, 3, 1))
+    for fill in ("red", None, ()):
+        with pytest.raises(ValueError, match="fill is a number, or one for each channel, got"):
+            RandomCrop(3, fill=fill)
+
+
+MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "F", "I;16"]
+
+
+@pytest.mark.parametrize("padding_mode", ["edge", "reflect", "symmetric"])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_padded_image_keeps_its_mode_and_its_palette(mode, padding_mode):
+    if mode == "PA":
+        image = palette_image().convert("PA")
+    elif mode == "P":
+        image = palette_image()
+    elif mode == "I;16":
+        image = Image.fromarray(pixels(6, 11, 1).astype(np.uint16) * 257)
+    else:
+        grey = mode in ("1", "L", "LA", "I", "F")
+        image = Image.fromarray(pixels(6, 11, 1 if grey else 3)).convert(mode)
+    before = np.asarray(image)
+    whole = RandomCrop((image.height + 3, image.width + 4), (1, 2, 3, 1), padding_mode=padding_mode)
+    found = whole(image)
+    widths = [(2, 1), (1, 3), (0, 0)][: before.ndim]
+    np.testing.assert_array_equal(np.asarray(found), np.pad(before, widths, mode=padding_mode))
+    assert found.mode == mode
+    assert found.getpalette() == image.getpalette()
 
 
 def test_pad_if_needed_adds_on_both_sides_what_is_missing():
@@ -135,6 +190,8 @@ def test_arguments_that_make_no_sense_are_refused():
     for padding in (-1, (1, 2, 3), (1, -1), 1.5, "12"):
         with pytest.raises(ValueError, match="padding is one number"):
             RandomCrop(3, padding)
+    assert RandomCrop(3, np.int64(4)).padding == (4, 4, 4, 4)
+    assert RandomCrop(3, np.array([1, 2])).padding == (1, 2, 1, 2)
     with pytest.raises(ValueError, match=r"padding_mode is one of constant, .* got 'wrap'"):
         RandomCrop(3, 1, padding_mode="wrap")
     with pytest.raises(TypeError, match=r"\(N, C, H, W\), got uint8 \(4, 9, 3\)"):
@@ -203,7 +260,9 @@ def test_every_image_gives_the_size_asked_for(H, W, seed):
     assert RandomResizedCrop((5, 6))(pixels(H, W), rng=seed).shape == (5, 6, 3)
 
 
-@pytest.mark.parametrize("range_", [(1, 0.5), (0, 1), (0.5,), (1, float("nan"))])
+@pytest.mark.parametrize(
+    "range_", [(1, 0.5), (0, 1), (0.5,), (1, float("nan")), 0.5, None, "ab", [[1, 2]]]
+)
 def test_a_range_that_is_none_is_refused(range_):
     for name in ("scale", "ratio"):
         with pytest.raises(ValueError, match=f"{name} is a range"):

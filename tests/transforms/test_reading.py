@@ -1,6 +1,7 @@
 """Reading an image: the picture that was saved comes back, upright and in 8-bit RGB."""
 
 import io
+import os
 import struct
 import sys
 import warnings
@@ -231,6 +232,20 @@ def test_a_missing_file_and_a_folder_are_the_errors_of_the_system(tmp_path):
         read_image(tmp_path / "no.png")
     with pytest.raises(IsADirectoryError):
         read_image(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names, on Unix only")
+def test_the_path_of_a_pipe_is_refused_at_once_and_a_stream_of_one_is_read(tmp_path):
+    path = tmp_path / "p.png"
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match=r"p\.png is not a regular file"):
+        read_image(path)
+    data = encoded(pixels(4, 5), "PNG")  # fits into what a pipe holds
+    read_end, write_end = os.pipe()
+    os.write(write_end, data)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as stream:
+        np.testing.assert_array_equal(np.asarray(read_image(stream)), pixels(4, 5))
 
 
 def test_max_pixels_is_the_largest_image_that_is_read():

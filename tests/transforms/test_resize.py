@@ -32,6 +32,8 @@ def test_the_short_side_becomes_size_and_the_long_one_is_cut_off(height, width, 
         ((100, 301), 60, 100, (33, 100)),  # 60 · 301 / 100 = 180.6; 100 · 60 / 180 = 33.3
         ((10, 20), (7, 5), None, (7, 5)),
         ((10, 20), [6], None, (6, 12)),
+        ((10, 20), np.array([7, 5]), None, (7, 5)),
+        ((10, 20), np.int64(6), None, (6, 12)),
     ],
 )
 def test_sizes_worked_out_by_hand(image, size, max_size, expected):
@@ -75,7 +77,9 @@ def test_arrays_that_are_not_contiguous_are_images_too():
     np.testing.assert_array_equal(Resize(10)(array[::-2, ::3]), expected)
 
 
-@pytest.mark.parametrize("size", [0, -3, 2.5, True, (3,) * 3, (), (4, 0), "12", None])
+@pytest.mark.parametrize(
+    "size", [0, -3, 2.5, True, (3,) * 3, (), (4, 0), "12", None, [[3, 4]], [3, [4]]]
+)
 def test_a_size_that_is_none_is_refused(size):
     with pytest.raises(ValueError, match=r"size is one positive integer or \(height, width\), got"):
         Resize(size)

@@ -5,6 +5,7 @@ Letters: N images of a batch, K classes, C channels, h w the positions of the la
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,8 +76,13 @@ def classify(
 
 def _read(network: Network, file: str) -> NDArray[np.float32] | str:
     """Return an image as the network takes it, (3, 224, 224), or why that cannot be."""
+    from PIL import Image
+
     try:
-        return network.preprocessing(read_image(file))
+        with warnings.catch_warnings():
+            # Pillow's own limit is higher than that of `read_image`, whose error says enough.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return network.preprocessing(read_image(file))
     except OSError as error:
         text = error.strerror or str(error)
     except ValueError as error:

@@ -6,12 +6,14 @@ import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from scratchnet import models, nn
 from scratchnet.cli.classify.states import check_fit, read_state
 from scratchnet.cli.error import CommandError
+from scratchnet.files import open_regular
 from scratchnet.models.download import cache_dir, cached_file
 from scratchnet.models.weights import WeightsEnum, imagenet_categories
 from scratchnet.serialization.errors import printable
@@ -22,13 +24,8 @@ __all__ = ["MODELS", "Network", "class_number", "load_network"]
 Builder = Callable[[], models.ResNet]
 
 MODELS: dict[str, tuple[Builder, type[WeightsEnum]]] = {
-    "resnet18": (models.resnet18, models.ResNet18_Weights),
-    "resnet34": (models.resnet34, models.ResNet34_Weights),
-    "resnet50": (models.resnet50, models.ResNet50_Weights),
-    "resnet101": (models.resnet101, models.ResNet101_Weights),
-    "resnet152": (models.resnet152, models.ResNet152_Weights),
-    "resnext50_32x4d": (models.resnext50_32x4d, models.ResNeXt50_32X4D_Weights),
-    "wide_resnet50_2": (models.wide_resnet50_2, models.Wide_ResNet50_2_Weights),
+    name: (models.get_model_builder(name), models.get_model_weights(name))
+    for name in models.list_models()
 }
 
 _MAX_CLASSES = 1 << 16  # of a file from outside: the layer for them is allocated
@@ -146,9 +143,10 @@ def _n_classes(path: str, state: dict[str, Any]) -> int | None:
     shape: tuple[int, ...] = getattr(state.get("fc.weight"), "shape", ())
     if len(shape) != 2:
         return None
-    if not 1 <= shape[0] <= _MAX_CLASSES:
+    if not 2 <= shape[0] <= _MAX_CLASSES:  # the softmax of one logit is 1, whatever the image
         raise CommandError(
-            f"{path}: fc.weight has {shape[0]} classes, between 1 and {_MAX_CLASSES} are possible"
+            f"{path}: fc.weight has {shape[0]} rows, one for each class: between 2 and "
+            f"{_MAX_CLASSES} are possible"
         )
     return int(shape[0])
 
@@ -156,13 +154,15 @@ def _n_classes(path: str, state: dict[str, Any]) -> int | None:
 def _read_names(file: str) -> list[str]:
     """Return the lines of a text file, without spaces around them."""
     try:
-        with open(file, "rb") as opened:
+        with BufferedReader(open_regular(file)) as opened:
             data = opened.read(_MAX_NAMES + 1)
         text = data.decode("utf-8-sig")
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise CommandError(f"{file} is not UTF-8: {error}") from error
+    except ValueError as error:  # no regular file
+        raise CommandError(str(error)) from error
     if len(data) > _MAX_NAMES:
         raise CommandError(f"{file} has more than {_MAX_NAMES} bytes: it is no list of names")
     names = [line.strip() for line in text.rstrip().split("\n")]

@@ -8,6 +8,7 @@ from typing import Any
 
 from scratchnet.cli.classify.images import Classified
 from scratchnet.cli.classify.networks import Network
+from scratchnet.cli.terminal import escaped
 from scratchnet.serialization.errors import printable
 
 __all__ = ["as_json", "header", "image_lines"]
@@ -20,8 +21,8 @@ def header(network: Network) -> str:
     return "\n".join(
         [
             f"model: {network.name}, {network.n_parameters:,} parameters",
-            f"weights: {network.file} ({network.format}{below})",
-            f"classes: {len(network.categories):,}, {network.categories_from}",
+            f"weights: {escaped(network.file)} ({network.format}{below})",
+            f"classes: {len(network.categories):,}, {escaped(network.categories_from)}",
             f"preprocessing: {recipe}{network.preprocessing.describe()}",
         ]
     )

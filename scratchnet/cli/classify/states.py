@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchnet.cli.entries import entries_of
 from scratchnet.cli.error import CommandError
-from scratchnet.serialization import file_format, flatten, load
+from scratchnet.serialization import file_format, load
 from scratchnet.serialization.errors import printable
 from scratchnet.serialization.state import is_array
 
@@ -42,7 +43,7 @@ def read_state(
     and what does not begin with it (an optimiser's state) is left out.
     """
     try:
-        found = flatten(load(path))
+        found = entries_of(load(path), path)
         form = file_format(path)
     except OSError as error:
         raise CommandError(f"{os.fspath(path)}: {error.strerror or error}") from error
@@ -50,8 +51,6 @@ def read_state(
         text = str(error)
         named = text.startswith(os.fspath(path))
         raise CommandError(text if named else f"{os.fspath(path)}: {text}") from error
-    except TypeError as error:
-        raise CommandError(f"{os.fspath(path)}: {error}") from error
     arrays = {name: value for name, value in found.items() if is_array(value)}
     prefix = common_prefix(arrays, keys)
     state = {

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scratchnet.cli.evaluate.classification import ClassMeasures
 from scratchnet.cli.evaluate.measure import Measure, Settings
 from scratchnet.cli.evaluate.table import quoted
+from scratchnet.cli.terminal import escaped
 from scratchnet.metrics import ThresholdChoice
 
 __all__ = ["Report", "as_json", "as_text", "show"]
@@ -69,7 +70,7 @@ def as_text(report: Report) -> str:
     columns = ", ".join(
         f"{role} {_names(names)}" for role, names in report.columns.items() if names
     )
-    lines = [f"{report.file}: {report.task} of {report.n_samples} samples", columns]
+    lines = [f"{escaped(report.file)}: {report.task} of {report.n_samples} samples", columns]
     if report.positive is not None:
         lines.append(f"positive class: {_label(report.positive)}")
     level = f"{100 * report.settings.confidence_level:g} % interval"
@@ -91,8 +92,9 @@ def as_text(report: Report) -> str:
 
 
 def show(text: str) -> None:
-    """Print the text; what the terminal's encoding lacks is escaped."""
+    """Print lines; what would steer the terminal, and what its encoding lacks, is escaped."""
     encoding = sys.stdout.encoding or "utf-8"
+    text = "\n".join(map(escaped, text.split("\n")))
     print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from scratchnet.cli.arguments import seed
 from scratchnet.cli.error import CommandError
+from scratchnet.cli.terminal import escaped
 
 if TYPE_CHECKING:
     from scratchnet.cli.tour.section import Section
@@ -72,9 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
     for name, lines in learned.items():
         print(f"\n  {name}")
         for line in lines:
-            print(f"    - {line}")
+            print(f"    - {escaped(line)}")
     size, seconds = path.stat().st_size / 1e6, perf_counter() - started
-    print(f"\nThe page: {path} ({size:.1f} MB, {seconds:.0f} s). Open it in a browser.")
+    name = escaped(str(path))
+    print(f"\nThe page: {name} ({size:.1f} MB, {seconds:.0f} s). Open it in a browser.")
     print(f"The source files that it names are in {Path(__file__).parents[3]}")
     return 0
 

@@ -70,6 +70,8 @@ def attacks():
     wrong[20] ^= 1
     text = zlib.compress(b"\0" * 2**22)
     strips = [(273, 8), (278, 2**31), (279, 2**31)]
+    # A width that is text (type 2), which a product with the length would repeat.
+    text_tiles = [(322, 2, 2, ord("a")), (323, 2**29)]
     tiles = [(322, 2**15), (323, 2**15), (324, 8), (325, 16)]
     return {
         "empty.png": b"",
@@ -107,6 +109,7 @@ def attacks():
         # A small image in one tile of 2³⁰ pixels.
         "bomb-tile.tif": tiff_grey(16, 16, *tiles),
         "bomb-tile-lzw.tif": tiff((256, 16), (257, 16), (258, 8), (259, 5), (262, 1), *tiles),
+        "bomb-tile-text.tif": tiff_grey(2, 2, (273, 8), (278, 2), (279, 4), *text_tiles),
         "bomb-count.tif": tiff((256, 3, 2**31, 8), (257, 16), (258, 8), (259, 1), (262, 1)),
         "bomb-text.png": by_hand[:33] + chunk(b"zTXt", b"a\0\0" + text) + by_hand[33:],
         # The directory of the file is followed by itself.

@@ -36,6 +36,7 @@ from attacks.torch.parts import (
     members,
     name,
     number,
+    numbers,
     older,
     older_storage,
     packed,
@@ -154,6 +155,16 @@ def pickles():
     yield "copies-of-one-memo", MARK + block + copy * 400 + b"t"
     listed = EMPTY_LIST + put(0) + MARK + b"".join(map(number, range(300))) + APPENDS
     yield "sets-of-one-list", MARK + listed + call("builtins", "set", get(0)) * 300 + b"t"
+    yield "key-of-many-characters", EMPTY_DICT + text("x" * 16_385) + NONE + SETITEM
+    longs = tuple_of(text("x" * 10_000), text("y" * 10_000))
+    yield "key-a-tuple-of-many-characters", EMPTY_DICT + longs + NONE + SETITEM
+    yield "key-an-integer-of-129-bits", EMPTY_DICT + number(1 << 128) + NONE + SETITEM
+    yield "member-a-list-of-a-set", call("builtins", "set", EMPTY_LIST + EMPTY_LIST + APPEND)
+    yield "size-of-65-numbers", call("torch", "Size", numbers(*range(65)))
+    yield "size-of-a-text", call("torch", "Size", text("1"))
+    yield "device-of-many-characters", call("torch", "device", text("x" * 1000), number(0))
+    yield "sets-without-end", MARK + EMPTY_SET * 10_000 + b"t"
+    yield "lists-without-end", MARK + EMPTY_LIST * 20_000 + b"t"
     yield "protocol-6", b"\x80\x06" + NONE
     yield "persistent-text", text("0") + b"Q"
     yield "persistent-none", NONE + b"Q"

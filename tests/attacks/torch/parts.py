@@ -56,6 +56,11 @@ def call(module, function, *arguments):
     return name(module, function) + tuple_of(*arguments) + REDUCE
 
 
+def numpy_dtype(code="f4", byte_order="<"):
+    state = number(3), text(byte_order), NONE, NONE, NONE, number(-1), number(-1), number(0)
+    return call("numpy", "dtype", text(code), FALSE, TRUE) + tuple_of(*state) + BUILD
+
+
 def pickled(body, protocol=2):
     return b"\x80" + bytes([protocol]) + body + STOP
 

@@ -19,6 +19,7 @@ from attacks.torch.parts import (
     name,
     number,
     numbers,
+    numpy_dtype,
     put,
     storage,
     tensor,
@@ -54,6 +55,8 @@ def tensors():
     yield "storage-a-list", tensor(EMPTY_LIST)
     yield "storage-a-tensor-of-two-dimensions", tensor(tensor(size=(2, 2), stride=(2, 1)))
     yield "storage-missing", tensor(storage("1"))
+    longest = storage("x" * 256, n=0)
+    yield "storage-key-of-many-characters", tensor(longest, size=(0,), stride=(1,))
     yield "storage-key-a-path", tensor(storage("../../a/data/0"))
     yield "storage-longer-than-its-member", tensor(storage(n=5))
     yield "storage-shorter-than-its-member", tensor(storage(n=3), size=(3,))
@@ -125,30 +128,28 @@ def tensors():
 def arrays():
     """Yield (name, body): pickles of NumPy's arrays that cannot be."""
 
-    def dtype(code="f4", byte_order="<"):
-        state = number(3), text(byte_order), NONE, NONE, NONE, number(-1), number(-1), number(0)
-        return call("numpy", "dtype", text(code), FALSE, TRUE) + tuple_of(*state) + BUILD
-
     empty = name("numpy", "ndarray"), numbers(0), data(b"b")
     begun = call("numpy.core.multiarray", "_reconstruct", *empty)
 
     def array(shape=(4,), kind=None, content=ENTRIES):
-        kind = dtype() if kind is None else kind
+        kind = numpy_dtype() if kind is None else kind
         return begun + tuple_of(number(1), numbers(*shape), kind, FALSE, data(content)) + BUILD
 
     yield "array-too-long", array((5,))
+    buffer = data(ENTRIES), numpy_dtype(), numbers(4), text("C")
+    yield "buffer-of-many-axes", call("numpy.core.numeric", "_frombuffer", *buffer, NONE, NONE)
     yield "array-too-short", array((3,))
     yield "array-of-negative-size", array((-4, -1))
     yield "array-that-wraps-around", array((1 << 62, 4))
     yield "array-0-times-huge", array((0, 1 << 62), content=b"")
     yield "array-of-65-dimensions", array((4, *[1] * 64))
-    yield "array-of-objects", array(kind=dtype("O8"))
-    yield "array-of-text", array(kind=dtype("U1"))
-    yield "array-of-records", array(kind=dtype("V4"))
-    yield "array-of-comma-separated-types", array(kind=dtype("f4,f4"))
-    yield "array-with-a-byte-order-unknown", array(kind=dtype("f4", "!"))
+    yield "array-of-objects", array(kind=numpy_dtype("O8"))
+    yield "array-of-text", array(kind=numpy_dtype("U1"))
+    yield "array-of-records", array(kind=numpy_dtype("V4"))
+    yield "array-of-comma-separated-types", array(kind=numpy_dtype("f4,f4"))
+    yield "array-with-a-byte-order-unknown", array(kind=numpy_dtype("f4", "!"))
     yield "array-without-a-dtype", array(kind=NONE)
-    yield "array-of-bools-of-63", array((16,), dtype("b1", "|"))
+    yield "array-of-bools-of-63", array((16,), numpy_dtype("b1", "|"))
     yield "array-never-finished", begun
     yield "array-used-before-it-is-finished", MARK + begun + put(0) + get(0) + get(0) + b"t"
     yield (
@@ -157,10 +158,13 @@ def arrays():
             "numpy.core.multiarray", "_reconstruct", name("collections", "OrderedDict"), *empty[1:]
         ),
     )
-    yield "array-scalar-too-long", call("numpy.core.multiarray", "scalar", dtype(), data(ENTRIES))
+    yield (
+        "array-scalar-too-long",
+        call("numpy.core.multiarray", "scalar", numpy_dtype(), data(ENTRIES)),
+    )
     yield (
         "array-scalar-of-objects",
-        call("numpy.core.multiarray", "scalar", dtype("O8"), data(b"x" * 8)),
+        call("numpy.core.multiarray", "scalar", numpy_dtype("O8"), data(b"x" * 8)),
     )
     yield "array-dtype-without-state", call("numpy", "dtype", text("f4"), FALSE, TRUE)
     yield "array-dtype-of-a-list", call("numpy", "dtype", EMPTY_LIST, FALSE, TRUE)
