@@ -31,8 +31,8 @@ Block = TypeVar("Block")
 _num_threads: int | None = None  # until it is set or first asked for
 _workers: list[tuple[threading.Thread, SimpleQueue[Any]]] = []  # threads that wait for work
 _busy = threading.Lock()  # held while blocks run on several threads
-_limited: Any = None  # what puts BLAS's number of threads back, while blocks run
-_blas: Any = None  # threadpoolctl's controller of BLAS, made once; False where there is none
+_before: list[int] = []  # BLAS's numbers of threads, while blocks run and it has one
+_libraries: list[Any] | None = None  # threadpoolctl's controllers of BLAS, found once
 
 
 def get_num_threads() -> int:
@@ -53,8 +53,7 @@ def set_num_threads(num_threads: int) -> None:
     global _num_threads
     if not isinstance(num_threads, int | np.integer) or num_threads < 1:
         raise ValueError(f"num_threads is a whole number, at least 1, got {num_threads!r}")
-    blas = _blas_controller()
-    if not blas:
+    if not _blas():
         raise ImportError(
             "threadpoolctl is needed to set the number of threads: pip install 'scratchnet[fast]', "
             "or set OMP_NUM_THREADS before Python starts"
@@ -62,7 +61,7 @@ def set_num_threads(num_threads: int) -> None:
     if not _busy.acquire(blocking=False):  # whose end would put BLAS's number back
         raise RuntimeError("set_num_threads was called while blocks run on several threads")
     try:
-        blas.limit(limits=int(num_threads))
+        _set_blas([int(num_threads)] * len(_blas()))
         _num_threads = int(num_threads)
     finally:
         _busy.release()
@@ -79,12 +78,13 @@ def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> No
     own threads spinning for some 25 ms, in the way of the blocks that follow.
     """
     alone = get_num_threads() == 1 or sys.is_finalizing()  # at exit no other thread runs any more
-    if alone or not _blas_controller() or not _busy.acquire(blocking=False):
+    if alone or not _blas() or not _busy.acquire(blocking=False):
         for block in blocks:
             function(block)
         return
-    global _limited
     try:
+        _before[:] = [library.num_threads for library in _blas()]
+        _set_blas([1] * len(_before))
         workers = _workers_for(min(get_num_threads(), len(blocks)) - 1)
         left = iter(list(blocks))  # hands out each entry once, to whichever thread asks
         errors: list[BaseException] = []
@@ -103,19 +103,19 @@ def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> No
             finally:
                 done.put(None)
 
-        with _blas.limit(limits=1) as _limited:
-            for queue in workers:
-                queue.put(work)
-            work()
-            running = 1 + len(workers)
-            while running:  # also when one has failed or Ctrl-C was pressed: the others still write
-                try:
-                    done.get()
-                    running -= 1
-                except BaseException as error:
-                    errors.append(error)
+        for queue in workers:
+            queue.put(work)
+        work()
+        running = 1 + len(workers)
+        while running:  # also when one has failed or Ctrl-C was pressed: the others still write
+            try:
+                done.get()
+                running -= 1
+            except BaseException as error:
+                errors.append(error)
     finally:
-        _limited = None
+        _set_blas(_before)
+        _before.clear()
         _busy.release()
     if errors:
         raise errors[0]
@@ -128,18 +128,22 @@ def _count_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _blas_controller() -> Any:
-    """Return threadpoolctl's controller of BLAS; False if it is absent or does not know this BLAS."""
-    global _blas
-    if _blas is None:
+def _blas() -> list[Any]:
+    """Return threadpoolctl's controllers of BLAS; none if it is absent or does not know this BLAS."""
+    global _libraries
+    if _libraries is None:
         try:
             from threadpoolctl import ThreadpoolController
         except ImportError:
-            _blas = False
+            _libraries = []
         else:
-            found = ThreadpoolController().select(user_api="blas")
-            _blas = found if len(found) else False
-    return _blas
+            _libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    return _libraries
+
+
+def _set_blas(numbers: list[int]) -> None:
+    for library, number in zip(_blas(), numbers, strict=False):
+        library.set_num_threads(number)
 
 
 def _workers_for(n: int) -> list[SimpleQueue[Any]]:
@@ -161,12 +165,11 @@ def _serve(queue: SimpleQueue[Any]) -> None:
 
 def _after_fork() -> None:
     """Forget the threads, which a forked process does not have, and what they were in the middle of."""
-    global _busy, _limited
+    global _busy
     _workers.clear()
     _busy = threading.Lock()
-    if _limited is not None:
-        _limited.restore_original_limits()
-        _limited = None
+    _set_blas(_before)
+    _before.clear()
 
 
 if hasattr(os, "register_at_fork"):

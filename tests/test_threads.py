@@ -131,7 +131,7 @@ def test_arrays_are_not_kept_after_the_call(three_threads):
 
 
 def test_without_threadpoolctl_blocks_run_one_after_another(three_threads, monkeypatch):
-    monkeypatch.setattr(threads, "_blas", False)
+    monkeypatch.setattr(threads, "_libraries", [])
     order = []
     run_blocks(lambda i: order.append((i, threading.current_thread().name)), range(5))
     assert order == [(i, threading.current_thread().name) for i in range(5)]
@@ -226,7 +226,8 @@ def test_an_interrupt_is_raised_after_all_threads_have_stopped(three_threads, mo
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork with threads: it is what is tested
 def test_a_forked_process_starts_threads_of_its_own(three_threads):
     test_every_block_runs_once(None, 7)  # the workers are there
-    threads._limited = threads._blas.limit(limits=1)  # as in the middle of another thread's blocks
+    threads._before[:] = [3] * len(threads._blas())  # as in the middle of another thread's blocks
+    threads._set_blas([1] * len(threads._blas()))
     child = os.fork()
     threads._after_fork()
     if child == 0:

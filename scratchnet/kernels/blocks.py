@@ -16,6 +16,7 @@ from math import prod
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from scratchnet.ops._array import Array
 from scratchnet.threads import run_blocks
@@ -23,6 +24,7 @@ from scratchnet.threads import run_blocks
 __all__ = [
     "BLOCK_BYTES",
     "NO_BOUNDS",
+    "SHARED_PRODUCTS",
     "Block",
     "Bounds",
     "Padding",
@@ -32,11 +34,14 @@ __all__ = [
     "padded_rows",
     "residual_like",
     "run",
+    "strided",
 ]
 
 # What a block gathers. Twice the second-level cache of a core: smaller blocks lose more by smaller
 # products than they gain.
 BLOCK_BYTES = 2 << 20
+# So many multiplications take as long as waking another thread: up to here there is one block.
+SHARED_PRODUCTS = 1 << 23
 
 Padding = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right))
 Bounds = tuple[float | None, float | None]  # what y is clipped to: ReLU (0, None), ReLU6 (0, 6)
@@ -52,12 +57,14 @@ class Block(NamedTuple):
     rows: slice
 
 
-def cut(n_images: int, n_rows: int, bytes_per_row: int) -> list[Block]:
-    """Return blocks that make up all rows of all images and gather about BLOCK_BYTES each.
+def cut(n_images: int, n_rows: int, bytes_per_row: int, products: int) -> list[Block]:
+    """Return blocks that make up all rows of all images, each of about BLOCK_BYTES.
 
-    There are at least two, so that two threads have work, where there are two rows. The number of
-    threads has no part in it: the same input gives the same blocks, and so the same rounding.
+    There are at least two, so that two threads have work, unless so few products are little work. The
+    number of threads has no part in it: the same input gives the same blocks, and so the same rounding.
     """
+    if products <= SHARED_PRODUCTS and n_images * n_rows * bytes_per_row <= BLOCK_BYTES:
+        return [Block(slice(0, n_images), slice(0, n_rows))] if n_images else []
     images = BLOCK_BYTES // max(1, n_rows * bytes_per_row)
     images = min(images, -(-n_images // 2))
     if n_images > 1 and images >= 1:
@@ -143,10 +150,17 @@ def padded_rows(
     return rows
 
 
+def strided(rows: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """Return a view of some rows by shape and strides, as `as_strided`, which takes longer."""
+    if rows.flags.c_contiguous:
+        return np.ndarray(shape, rows.dtype, rows, 0, strides)  # checked to lie within the rows
+    return as_strided(rows, shape, strides, writeable=False)
+
+
 def residual_like(residual: Array | None, y: Array) -> Array | None:
     """Return the residual spread to the shape of y, as an addition would; ValueError if it does not fit."""
-    if residual is None:
-        return None
+    if residual is None or residual.shape == y.shape:
+        return residual
     try:
         return np.broadcast_to(residual, y.shape)
     except ValueError:

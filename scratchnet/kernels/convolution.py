@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from scratchnet.kernels.blocks import (
+    BLOCK_BYTES,
     NO_BOUNDS,
+    SHARED_PRODUCTS,
     Block,
     Bounds,
     Padding,
@@ -25,6 +26,7 @@ from scratchnet.kernels.blocks import (
     padded_rows,
     residual_like,
     run,
+    strided,
 )
 from scratchnet.kernels.winograd import WinogradConvolution
 from scratchnet.ops._array import Array
@@ -112,7 +114,7 @@ class _Sliding:
         rows = padded_rows(x, block.images, first, stop, left, width, workspace)
         a, b, c, unit = rows.strides
         shape = (len(rows), n_rows, OW, kh, kw, x.shape[3])
-        return as_strided(rows, shape, (a, b * s, c * t, b * d, c * e, unit), writeable=False)
+        return strided(rows, shape, (a, b * s, c * t, b * d, c * e, unit))
 
 
 class DirectConvolution(_Sliding):
@@ -146,21 +148,41 @@ class DirectConvolution(_Sliding):
         y = np.empty((len(x), OH, OW, groups * group_filters), x.dtype)
         residual = residual_like(residual, y)
 
-        def work(block: Block, workspace: Workspace) -> None:
+        def work(part: tuple[Block, slice], workspace: Workspace) -> None:
+            block, filters = part
             windows = self.windows(x, block, OW, workspace)  # (n, rows, OW, kh, kw, C)
             P = windows.shape[0] * windows.shape[1] * OW
             if self.kernel == (1, 1) and groups == 1 and windows.flags.c_contiguous:
                 cols = windows.reshape(1, P, K)  # each entry is its own window: nothing to gather
             else:
                 cols = workspace("windows", (groups, P, K), x.dtype)
-                by_group = np.moveaxis(windows.reshape(*windows.shape[:5], groups, -1), 5, 0)
-                np.copyto(cols.reshape(by_group.shape), by_group)  # (G, n, rows, OW, kh, kw, C/G)
-            part = y[block].reshape(P, groups, group_filters)  # a view: whole rows, or whole images
-            np.matmul(cols, self.weight, out=part.transpose(1, 0, 2))  # (G, P, K) @ (G, K, F/G)
-            finish(y[block], self.bias, None if residual is None else residual[block], bounds)
+                by_group = windows.reshape(*windows.shape[:5], groups, windows.shape[5] // groups)
+                by_group = by_group.transpose(5, 0, 1, 2, 3, 4, 6)  # (G, n, rows, OW, kh, kw, C/G)
+                np.copyto(cols.reshape(by_group.shape), by_group)
+            out = y[block].reshape(P, groups, group_filters)  # a view: whole rows, or whole images
+            # (G, P, K) @ (G, K, F/G)
+            np.matmul(cols, self.weight[..., filters], out=out.transpose(1, 0, 2)[..., filters])
+            rest = None if residual is None else residual[block][..., filters]
+            finish(y[block][..., filters], self.bias[filters], rest, bounds)
 
-        run(work, cut(len(x), OH, OW * K * groups * x.itemsize))
+        run(work, self._parts(len(x), OH, OW, x.itemsize))
         return y
+
+    def _parts(self, N: int, OH: int, OW: int, itemsize: int) -> list[tuple[Block, slice]]:
+        """Return blocks, and which filters each is for: all, or half where the weights are the most.
+
+        Then both threads gather the same few windows, but each reads its half of the weights only.
+        """
+        groups, K, group_filters = self.weight.shape
+        F = groups * group_filters
+        row_bytes = OW * (groups * K + 2 * F) * itemsize  # the windows, the result and the residual
+        products = N * OH * OW * K * F
+        is_small = N * OH * row_bytes <= BLOCK_BYTES < self.weight.nbytes
+        if is_small and groups == 1 and products > SHARED_PRODUCTS:
+            block = Block(slice(0, N), slice(0, OH))
+            half = -(-F // 2)
+            return [(block, slice(0, half)), (block, slice(half, F))]
+        return [(block, slice(None)) for block in cut(N, OH, row_bytes, products)]
 
 
 class DepthwiseConvolution(_Sliding):
@@ -201,5 +223,6 @@ class DepthwiseConvolution(_Sliding):
             finish(part, self.bias, None if residual is None else residual[block], bounds)
 
         # Three arrays of the block's size are at work: the input, the product and the sum.
-        run(work, cut(len(x), OH, 3 * OW * x.shape[3] * x.itemsize))
+        products = y.size * self.kernel[0] * self.kernel[1]
+        run(work, cut(len(x), OH, 3 * OW * x.shape[3] * x.itemsize, products))
         return y

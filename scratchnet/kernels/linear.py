@@ -38,8 +38,8 @@ class LinearKernel:
             np.matmul(rows, self.weight[block].T, out=part)  # (N, D) @ (D, f)
             finish(part, self.bias[block], None, bounds)
 
-        # Two blocks at least, for two threads.
-        n_blocks = max(2, -(-self.weight.nbytes // BLOCK_BYTES))
+        # A single row takes no longer than waking another thread.
+        n_blocks = -(-self.weight.nbytes // BLOCK_BYTES) if len(rows) < 4 else 8
         size = max(1, -(-F // n_blocks))
         run(work, [slice(f, min(f + size, F)) for f in range(0, F, size)])
         return y.reshape(*x.shape[:-1], F)

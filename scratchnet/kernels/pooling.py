@@ -34,15 +34,23 @@ def max_pool(x: Array, window: Window) -> Array:
         above = window.before[0] - block.rows.start * window.stride[0]
         part_window = window._replace(before=(above, window.before[1]), out=(n_rows, OW))
         r = workspace("columns' maxima", (n, n_rows, W, C), x.dtype)
-        r[...] = lowest(x.dtype)
-        for i in range(window.kernel[0]):
-            p, h = part_window.along(0, i)
-            np.maximum(r[:, p], x[block.images, h], out=r[:, p])
-        part = y[block]
-        part[...] = lowest(x.dtype)
-        for j in range(window.kernel[1]):
-            q, w = part_window.along(1, j)
-            np.maximum(part[:, :, q], r[:, :, w], out=part[:, :, q])
+        # With the axis that is gone through in front: (rows, n, W, C), then (columns, n, rows, C).
+        _maxima(r.swapaxes(0, 1), x[block.images].swapaxes(0, 1), part_window, 0)
+        _maxima(np.moveaxis(y[block], 2, 0), np.moveaxis(r, 2, 0), part_window, 1)
 
-    run(work, cut(N, OH, (window.stride[0] + 1) * W * C * x.itemsize))
+    comparisons = y.size * (window.kernel[0] + window.kernel[1])
+    run(work, cut(N, OH, (window.stride[0] + 1) * W * C * x.itemsize, comparisons))
     return y
+
+
+def _maxima(y: Array, x: Array, window: Window, axis: int) -> None:
+    """Write into y[p] the largest of the x that output p sees along one axis, which comes first in both."""
+    taps = [window.along(axis, k) for k in range(window.kernel[axis])]
+    of_all = next((tap for tap in taps if tap[0] == slice(0, len(y))), None)
+    if of_all is None:
+        y[...] = lowest(y.dtype)
+    else:  # a tap that every output sees something through
+        y[...] = x[of_all[1]]
+        taps.remove(of_all)
+    for p, h in taps:
+        np.maximum(y[p], x[h], out=y[p])

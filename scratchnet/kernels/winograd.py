@@ -36,7 +36,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from scratchnet.kernels.blocks import (
     NO_BOUNDS,
@@ -49,6 +48,7 @@ from scratchnet.kernels.blocks import (
     padded_rows,
     residual_like,
     run,
+    strided,
 )
 from scratchnet.ops._array import Array
 
@@ -143,9 +143,7 @@ class WinogradConvolution:
             T = n * tile_rows * TW
             a, b, c, unit = seen.strides
             # Tiles overlap by two rows and columns. (t, t, n, tile_rows, TW, C)
-            tiles = as_strided(
-                seen, (t, t, n, tile_rows, TW, C), (b, c, a, b * m, c * m, unit), writeable=False
-            )
+            tiles = strided(seen, (t, t, n, tile_rows, TW, C), (b, c, a, b * m, c * m, unit))
             # Each step's result lies where the input of the step before was: two pieces of memory do.
             d = workspace("even steps", (places, T * C), dtype)
             np.copyto(d.reshape(tiles.shape), tiles)
@@ -161,7 +159,8 @@ class WinogradConvolution:
             self._put(Y.reshape(m, m, n, tile_rows, TW, F), part, workspace)
             finish(part, None, None if residual is None else residual[block.images, rows], bounds)
 
-        run(work, cut(len(x), TH, TW * places * max(C, F) * dtype.itemsize))
+        products = len(x) * TH * TW * places * C * F
+        run(work, cut(len(x), TH, TW * places * max(C, F) * dtype.itemsize, products))
         return y
 
     def _put(self, Y: Array, part: Array, workspace: Workspace) -> None:

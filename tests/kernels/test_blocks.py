@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from scratchnet.kernels import blocks
 from scratchnet.kernels.blocks import Workspace, cut, padded_rows, residual_like, run
 
+SIZES = st.integers(0, 20), st.integers(1, 30), st.integers(0, 500)
 
-@given(st.integers(0, 20), st.integers(1, 30), st.integers(0, 500), st.integers(1, 3000))
-def test_blocks_partition_the_rows_of_all_images(n_images, n_rows, bytes_per_row, block_bytes):
+
+@given(*SIZES, st.integers(1, 3000), st.sampled_from([0, 1 << 30]))
+def test_blocks_partition_the_rows_of_all_images(
+    n_images, n_rows, bytes_per_row, block_bytes, products
+):
     seen = np.zeros((n_images, n_rows), int)
     with mock.patch.object(blocks, "BLOCK_BYTES", block_bytes):
-        found = cut(n_images, n_rows, bytes_per_row)
+        found = cut(n_images, n_rows, bytes_per_row, products)
     for block in found:
         part = seen[block]
         assert part.size
@@ -27,9 +31,11 @@ def test_blocks_partition_the_rows_of_all_images(n_images, n_rows, bytes_per_row
     assert (seen == 1).all()
 
 
-@given(st.integers(1, 20), st.integers(1, 30), st.integers(0, 500))
-def test_two_threads_have_work_wherever_there_are_two_rows(n_images, n_rows, bytes_per_row):
-    assert len(cut(n_images, n_rows, bytes_per_row)) >= min(2, n_images * n_rows)
+@given(*SIZES)
+def test_two_threads_have_work_wherever_it_is_worth_sharing(n_images, n_rows, bytes_per_row):
+    much = cut(n_images, n_rows, bytes_per_row, blocks.SHARED_PRODUCTS + 1)
+    assert len(much) >= min(2, n_images * n_rows)
+    assert len(cut(n_images, n_rows, bytes_per_row, blocks.SHARED_PRODUCTS)) == (n_images > 0)
 
 
 @given(

@@ -15,6 +15,7 @@ from scratchnet.kernels import (
     DirectConvolution,
     WinogradConvolution,
     blocks,
+    convolution,
     prepare_convolution,
 )
 
@@ -51,12 +52,20 @@ def convolutions(draw):
 @given(
     convolutions(),
     st.sampled_from([1, 300, 1 << 20]),
+    st.sampled_from([0, 400, 2000]),
     st.sampled_from([(None, None), (0.0, None), (0.0, 6.0)]),
     st.booleans(),
 )
-@example(((2, 4, 5, 6), (3, 4, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1), 1, (None, None), False)
-@example(((1, 1, 7, 8), (1, 1, 2, 2), (3, 4), ((0, 0), (0, 0)), (1, 1), 1), 1, (0.0, None), True)
-def test_kernels_compute_what_the_operation_does(case, block_bytes, bounds, with_residual):
+@example(
+    ((2, 4, 5, 6), (3, 4, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1), 1, 0, (None, None), False
+)
+@example(((1, 1, 7, 8), (1, 1, 2, 2), (3, 4), ((0, 0), (0, 0)), (1, 1), 1), 1, 0, (0.0, None), True)
+@example(  # halves: 1020 bytes of windows and results, 2880 of weights
+    ((1, 5, 1, 3), (8, 5, 3, 3), (1, 1), ((1, 1), (1, 0)), (1, 1), 1), 1, 2000, (0.0, None), True
+)
+def test_kernels_compute_what_the_operation_does(
+    case, block_bytes, halves_below, bounds, with_residual
+):
     # Whole numbers: nothing is rounded, in whatever order it is added.
     x_shape, w_shape, *options = case
     x, weight, bias = whole(x_shape, 1), whole(w_shape, 2), whole(w_shape[0], 3)
@@ -71,7 +80,13 @@ def test_kernels_compute_what_the_operation_does(case, block_bytes, bounds, with
             kernel(last(x))
         return
     residual = last(residual_of(expected.shape)) if with_residual else None
-    with mock.patch.object(blocks, "BLOCK_BYTES", block_bytes):
+    # As many blocks as if there were much to do; and filters in halves where that is the rule.
+    with (
+        mock.patch.object(blocks, "BLOCK_BYTES", block_bytes),
+        mock.patch.object(blocks, "SHARED_PRODUCTS", -1),
+        mock.patch.object(convolution, "BLOCK_BYTES", halves_below),
+        mock.patch.object(convolution, "SHARED_PRODUCTS", -1),
+    ):
         y = kernel(last(x), residual, bounds)
     np.testing.assert_array_equal(y, last(expected))
 
