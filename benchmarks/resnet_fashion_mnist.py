@@ -10,7 +10,7 @@ from scratchnet.data import DataLoader, load_mnist
 from scratchnet.models import cifar_resnet
 from scratchnet.transforms import RandomHorizontalFlip
 
-EPOCHS = 8
+EPOCHS = 6
 start = time.perf_counter()
 (x_train, y_train), (x_test, y_test) = load_mnist(sys.argv[1])
 # The mean and the standard deviation of the pixels of the training images.

@@ -132,7 +132,14 @@ def can_fuse(conv: Module, norm: Module | None = None, activation: Module | None
 def fold_batch_norm(norm: BatchNorm2d, bias: Array | None = None) -> tuple[Array, Array]:
     """Return scale and shift, (F,), such that BN(W ∗ x + b) = (scale·W) ∗ x + shift.
 
-    scale = γ / √(var + eps),   shift = scale·(b − μ) + β
+        scale = γ / √(var + eps),   shift = scale·(b − μ) + β
+
+    worked out in float64. norm: with running statistics (F,) · bias: (F,), or None for 0
+
+    >>> norm = BatchNorm2d(1).eval()
+    >>> norm.running_mean[:], norm.running_var[:] = 3.0, 4.0 - norm.eps
+    >>> fold_batch_norm(norm, np.array([5.0]))
+    (array([0.5], dtype=float32), array([1.], dtype=float32))
     """
     assert norm.running_mean is not None
     assert norm.running_var is not None
