@@ -4,6 +4,10 @@ Where to read on: `ops` holds the mathematics, each operation beside its gradien
 `nn` the layers; `optim` the optimisers; `training` the loop that puts them together.
 """
 
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
 from scratchnet import functional, nn, ops, optim
 from scratchnet.autograd import (
     Tensor,
@@ -13,9 +17,11 @@ from scratchnet.autograd import (
     lift,
     no_grad,
 )
-from scratchnet.linear_model import Perceptron
 from scratchnet.random import manual_seed
 from scratchnet.threads import get_num_threads, set_num_threads
+
+if TYPE_CHECKING:
+    from scratchnet.linear_model import Perceptron
 
 __version__ = "0.1.0"
 
@@ -35,3 +41,12 @@ __all__ = [
     "optim",
     "set_num_threads",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is not above when it is first named: all of it takes longer than what is above."""
+    if name == "Perceptron":
+        return import_module("scratchnet.linear_model").Perceptron
+    if not name.startswith("_") and find_spec(f"scratchnet.{name}") is not None:
+        return import_module(f"scratchnet.{name}")
+    raise AttributeError(f"module 'scratchnet' has no attribute {name!r}")

@@ -188,3 +188,16 @@ def test_no_module_of_the_package_loads_an_optional_package():
     ]
     program = f"import importlib\nfor name in {names!r}:\n    importlib.import_module(name)"
     assert not loaded_by(program) & OPTIONAL
+
+
+def test_components_that_are_not_loaded_at_first_are_loaded_when_they_are_named():
+    public = sorted(c for c in COMPONENTS if not c.startswith("_"))
+    program = (
+        "import sys, scratchnet\n"
+        "assert 'scratchnet.metrics' not in sys.modules, 'evaluation is not needed by networks'\n"
+        f"found = [getattr(scratchnet, name).__name__ for name in {public}]\n"
+        f"assert found == ['scratchnet.' + name for name in {public}], found\n"
+        "assert scratchnet.Perceptron is scratchnet.linear_model.Perceptron\n"
+        "assert not hasattr(scratchnet, 'no_such_name')"
+    )
+    loaded_by(program)
