@@ -1,7 +1,7 @@
 """Depth against accuracy and time, as two tables: python -m benchmarks.depth [FOLDER] [SEED].
 
 The first has the residual networks for photographs: their published accuracy, and the time that one
-image takes here, optimised for inference. The second trains residual networks of 8 to 56 layers and
+image takes here, optimised for inference (GMAC: 10⁹ multiply-adds). The second trains residual networks of 8 to 56 layers and
 plain ones of the same depth on a part of Fashion-MNIST (FOLDER), all with the same recipe: up to some
 depth more layers help, a plain network then learns worse, and a residual one does not.
 """
@@ -38,7 +38,7 @@ def milliseconds(call: Callable[[], Any], times: int = 10) -> float:
 def photographs() -> None:
     """Print the table of the networks for images of 224 × 224."""
     x = np.random.default_rng(0).standard_normal((1, 3, 224, 224), np.float32)
-    print("network     parameters  GFLOP  published top-1  one image here")
+    print("network     parameters   GMAC  published top-1  one image here")
     for name in NETWORKS:
         meta = get_weight(f"{name}_Weights.IMAGENET1K_V1").meta
         model = getattr(models, name.lower())().eval()
