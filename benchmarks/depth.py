@@ -1,9 +1,9 @@
 """Depth against accuracy and time, as two tables: python -m benchmarks.depth [FOLDER] [SEED].
 
 The first has the residual networks for photographs: their published accuracy, and the time that one
-image takes here, optimised for inference (GMAC: 10⁹ multiply-adds). The second trains residual networks of 8 to 56 layers and
-plain ones of the same depth on a part of Fashion-MNIST (FOLDER), all with the same recipe: up to some
-depth more layers help, a plain network then learns worse, and a residual one does not.
+image takes here, optimised for inference (GMAC: 10⁹ multiply-adds). The second trains residual networks
+of 8 to 56 layers and plain ones of the same depth on a part of Fashion-MNIST (FOLDER), all with the same
+recipe: up to some depth more layers help, a plain network then learns worse, and a residual one does not.
 """
 
 from __future__ import annotations
