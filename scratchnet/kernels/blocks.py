@@ -57,22 +57,27 @@ class Block(NamedTuple):
     rows: slice
 
 
-def cut(n_images: int, n_rows: int, bytes_per_row: int, products: int) -> list[Block]:
+def cut(
+    n_images: int, n_rows: int, bytes_per_row: int, products: int, weight_bytes: int = 0
+) -> list[Block]:
     """Return blocks that make up all rows of all images, each of about BLOCK_BYTES.
+
+    A block reads all the weights, so where these are more than that, it has as many bytes of its own.
 
     There are at least two, so that two threads have work, unless so few products are little work. The
     number of threads has no part in it: the same input gives the same blocks, and so the same rounding.
     """
-    if products <= SHARED_PRODUCTS and n_images * n_rows * bytes_per_row <= BLOCK_BYTES:
+    block_bytes = max(BLOCK_BYTES, weight_bytes)
+    if products <= SHARED_PRODUCTS and n_images * n_rows * bytes_per_row <= block_bytes:
         return [Block(slice(0, n_images), slice(0, n_rows))] if n_images else []
-    images = BLOCK_BYTES // max(1, n_rows * bytes_per_row)
+    images = block_bytes // max(1, n_rows * bytes_per_row)
     images = min(images, -(-n_images // 2))
     if n_images > 1 and images >= 1:
         return [
             Block(slice(i, min(i + images, n_images)), slice(0, n_rows))
             for i in range(0, n_images, images)
         ]
-    n_blocks = max(1, -(-n_rows * bytes_per_row // BLOCK_BYTES))
+    n_blocks = max(1, -(-n_rows * bytes_per_row // block_bytes))
     if n_images == 1:
         n_blocks += n_blocks % 2  # an odd one would leave a thread without work
     n_blocks = min(n_blocks, n_rows)

@@ -182,7 +182,8 @@ class DirectConvolution(_Sliding):
             block = Block(slice(0, N), slice(0, OH))
             half = -(-F // 2)
             return [(block, slice(0, half)), (block, slice(half, F))]
-        return [(block, slice(None)) for block in cut(N, OH, row_bytes, products)]
+        blocks = cut(N, OH, row_bytes, products, self.weight.nbytes)
+        return [(block, slice(None)) for block in blocks]
 
 
 class DepthwiseConvolution(_Sliding):

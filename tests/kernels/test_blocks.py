@@ -31,6 +31,12 @@ def test_blocks_partition_the_rows_of_all_images(
     assert (seen == 1).all()
 
 
+def test_blocks_have_as_many_bytes_as_the_weights_that_each_of_them_reads():
+    assert len(cut(8, 7, 100_000, 1 << 30)) == 4
+    assert len(cut(8, 7, 100_000, 1 << 30, weight_bytes=3_000_000)) == 2
+    assert len(cut(8, 7, 100_000, 1 << 30, weight_bytes=100_000_000)) == 2  # for two threads
+
+
 @given(*SIZES)
 def test_two_threads_have_work_wherever_it_is_worth_sharing(n_images, n_rows, bytes_per_row):
     much = cut(n_images, n_rows, bytes_per_row, blocks.SHARED_PRODUCTS + 1)
