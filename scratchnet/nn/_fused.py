@@ -28,9 +28,7 @@ class Frozen(Module):
     """A layer of the inference form. It has no parameters, and asking for them raises."""
 
     training = False
-    absorbs = (
-        False  # whether other layers were fused into it, so that it returns what they returned
-    )
+    absorbs = False  # whether layers were fused into it, so that it returns what they returned
 
     def _own(self) -> NoReturn:
         raise RuntimeError(

@@ -22,16 +22,63 @@ number of windows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
 
 from scratchnet.ops import _planes
-from scratchnet.ops._array import Array
+from scratchnet.ops._array import Array, Pullback
 from scratchnet.ops._columns import blocks_of, buffer_for, gather, scatter
 from scratchnet.ops._window import Window
 
+Product = Callable[[Array, Array, Window, int], Array]
+
 BLOCK_BYTES = 1 << 20  # windows gathered at a time: about the second-level cache of one core
+
+
+def convolve(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    window: Window,
+    groups: int,
+    needs: tuple[bool, ...],
+    transposed: bool = False,
+) -> tuple[Array, Pullback]:
+    """Return y = W ∗ x + b and its pullback; a line goes through as an image of one row.
+
+    transposed: with x and y exchanged; the window is then that of the convolution from y to x.
+    """
+    need_x, need_weight, need_bias = (*needs, False)[:3]  # without a bias, needs has two entries
+    x_shape, w_shape, has_bias = x.shape, weight.shape, bias is not None
+    x_size, y_size = (window.out, window.image) if transposed else (window.image, window.out)
+    there: Product = spread_windows if transposed else filter_windows
+    back: Product = filter_windows if transposed else spread_windows
+    images = x.reshape(*x_shape[:2], *x_size)
+    w = weight.reshape(*w_shape[:2], *window.kernel)
+    y = there(images, w, window, groups)  # (N, F, OH, OW)
+    if bias is not None:
+        y += bias[:, None, None]
+    y_shape = y.shape
+    kept_x = images if need_weight else None
+    kept_w = w if need_x else None
+
+    def pullback(dy: Array) -> tuple[Array | None, ...]:
+        dy = dy.reshape(y_shape)
+        dx: Array | None = None
+        dw: Array | None = None
+        if kept_x is not None:
+            wide, narrow = (dy, kept_x) if transposed else (kept_x, dy)
+            dw = weight_sums(wide, narrow, window, groups).reshape(w_shape)
+        if kept_w is not None:
+            dx = back(dy, kept_w, window, groups).reshape(x_shape)
+        if not has_bias:
+            return dx, dw
+        return dx, dw, dy.sum(axis=(0, 2, 3)) if need_bias else None
+
+    axes = x.ndim - 2
+    return y.reshape(*y_shape[:2], *y_size[-axes:]), pullback
 
 
 def filter_windows(x: Array, weight: Array, window: Window, groups: int) -> Array:

@@ -19,7 +19,7 @@ from scratchnet.ops._geometry import (
     sides_of,
     sliding_window,
 )
-from scratchnet.ops._products import filter_windows, spread_windows, weight_sums
+from scratchnet.ops._products import convolve
 from scratchnet.ops._window import Pair, Window
 
 __all__ = ["conv1d", "conv2d"]
@@ -67,7 +67,7 @@ def conv2d(
     array([[[[21., 42.]]]])
     """
     window = _window_of("conv2d", x, weight, bias, stride, padding, dilation, groups, axes=2)
-    return _convolve(x, weight, bias, window, groups, needs)
+    return convolve(x, weight, bias, window, groups, needs)
 
 
 def conv1d(
@@ -97,43 +97,7 @@ def conv1d(
     array([[[21., 42.]]])
     """
     window = _window_of("conv1d", x, weight, bias, stride, padding, dilation, groups, axes=1)
-    return _convolve(x, weight, bias, window, groups, needs)
-
-
-def _convolve(
-    x: Array,
-    weight: Array,
-    bias: Array | None,
-    window: Window,
-    groups: int,
-    needs: tuple[bool, ...],
-) -> tuple[Array, Pullback]:
-    """Return y = W ∗ x + b and its pullback; a line goes through as an image of one row."""
-    need_x, need_weight, need_bias = (*needs, False)[:3]  # without a bias, needs has two entries
-    x_shape, w_shape, has_bias = x.shape, weight.shape, bias is not None
-    images = x.reshape(*x_shape[:2], *window.image)
-    w = weight.reshape(*w_shape[:2], *window.kernel)
-    y = filter_windows(images, w, window, groups)  # (N, F, OH, OW)
-    if bias is not None:
-        y += bias[:, None, None]
-    y_shape = y.shape
-    kept_x = images if need_weight else None
-    kept_w = w if need_x else None
-
-    def pullback(dy: Array) -> tuple[Array | None, ...]:
-        dy = dy.reshape(y_shape)
-        dx: Array | None = None
-        dw: Array | None = None
-        if kept_x is not None:
-            dw = weight_sums(kept_x, dy, window, groups).reshape(w_shape)
-        if kept_w is not None:
-            dx = spread_windows(dy, kept_w, window, groups).reshape(x_shape)
-        if not has_bias:
-            return dx, dw
-        return dx, dw, dy.sum(axis=(0, 2, 3)) if need_bias else None
-
-    axes = x.ndim - 2
-    return y.reshape(*y_shape[:2], *window.out[-axes:]), pullback
+    return convolve(x, weight, bias, window, groups, needs)
 
 
 def _window_of(

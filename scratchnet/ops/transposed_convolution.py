@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from scratchnet.ops._array import Array, Pullback, require_same_dtype, shapes_of
 from scratchnet.ops._geometry import extents, per_axis, require_batch, require_groups, window_over
-from scratchnet.ops._products import filter_windows, spread_windows, weight_sums
+from scratchnet.ops._products import convolve
 from scratchnet.ops._window import Pair, Window
 
 __all__ = ["conv_transpose1d", "conv_transpose2d"]
@@ -66,7 +66,7 @@ def conv_transpose2d(
         dilation,
         axes=2,
     )
-    return _convolve_transposed(x, weight, bias, window, groups, needs)
+    return convolve(x, weight, bias, window, groups, needs, transposed=True)
 
 
 def conv_transpose1d(
@@ -107,46 +107,7 @@ def conv_transpose1d(
         dilation,
         axes=1,
     )
-    return _convolve_transposed(x, weight, bias, window, groups, needs)
-
-
-def _convolve_transposed(
-    x: Array,
-    weight: Array,
-    bias: Array | None,
-    window: Window,
-    groups: int,
-    needs: tuple[bool, ...],
-) -> tuple[Array, Pullback]:
-    """Return y and its pullback: those of `conv2d` with y and dx exchanged (`_products.py`).
-
-    window: that of the convolution which leads from y to x.
-    """
-    need_x, need_weight, need_bias = (*needs, False)[:3]  # without a bias, needs has two entries
-    x_shape, w_shape, has_bias = x.shape, weight.shape, bias is not None
-    maps = x.reshape(*x_shape[:2], *window.out)
-    w = weight.reshape(*w_shape[:2], *window.kernel)
-    y = spread_windows(maps, w, window, groups)  # (N, F, OH, OW)
-    if bias is not None:
-        y += bias[:, None, None]
-    y_shape = y.shape
-    kept_x = maps if need_weight else None
-    kept_w = w if need_x else None
-
-    def pullback(dy: Array) -> tuple[Array | None, ...]:
-        dy = dy.reshape(y_shape)
-        dx: Array | None = None
-        dw: Array | None = None
-        if kept_x is not None:
-            dw = weight_sums(dy, kept_x, window, groups).reshape(w_shape)
-        if kept_w is not None:
-            dx = filter_windows(dy, kept_w, window, groups).reshape(x_shape)
-        if not has_bias:
-            return dx, dw
-        return dx, dw, dy.sum(axis=(0, 2, 3)) if need_bias else None
-
-    axes = x.ndim - 2
-    return y.reshape(*y_shape[:2], *window.image[-axes:]), pullback
+    return convolve(x, weight, bias, window, groups, needs, transposed=True)
 
 
 def _window_of(
