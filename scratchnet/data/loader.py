@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from scratchnet.data._checks import positive_integer
 from scratchnet.data.dataset import as_dataset, fetch_batch
 from scratchnet.random import Rng, resolve_rng
 
@@ -29,6 +31,9 @@ class DataLoader:
     batch_size: a batch_size above n gives one batch of n samples.
     drop_last: leave out the last batch if it has fewer than `batch_size` samples.
     collate_fn: a function from a list of samples to a batch. None stacks the samples.
+    batch_sampler: batches of indices, any iterable that gives them anew in every pass, in place of
+        batch_size, shuffle, drop_last and rng, which it excludes (ValueError). The length of the
+        loader is then its length. `BucketBatchSampler` puts samples of similar lengths together.
     rng: what the order is drawn from: a seed, a generator, or None for the shared generator, which
         is looked up when an epoch begins, so `scratchnet.manual_seed` may come after the loader.
         A seed starts one generator for the life of the loader: every epoch has another order, and
@@ -61,13 +66,19 @@ class DataLoader:
         *,
         drop_last: bool = False,
         collate_fn: Callable[[list[Any]], Any] | None = None,
+        batch_sampler: Iterable[Sequence[int] | NDArray[np.integer]] | None = None,
         rng: Rng = None,
     ) -> None:
-        is_integer = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
-        if not is_integer or batch_size < 1:
-            raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
+        if batch_sampler is not None and (
+            batch_size != 1 or shuffle or drop_last or rng is not None
+        ):
+            raise ValueError(
+                "batch_sampler makes the batches, and excludes batch_size, shuffle, drop_last and "
+                f"rng; got {batch_size}, {shuffle}, {drop_last} and {rng}"
+            )
         self.dataset = as_dataset(dataset)
-        self.batch_size = int(batch_size)
+        self.batch_size = positive_integer("batch_size", batch_size)
+        self.batch_sampler = batch_sampler
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.collate_fn = collate_fn
@@ -75,15 +86,27 @@ class DataLoader:
         self.rng = None if rng is None else resolve_rng(rng)
 
     def __len__(self) -> int:
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)  # type: ignore[arg-type]  # TypeError if it has none
         n = len(self.dataset)
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
-        n = len(self.dataset)
-        order = resolve_rng(self.rng).permutation(n) if self.shuffle else np.arange(n)
-        for b in range(len(self)):
-            indices = order[b * self.batch_size : (b + 1) * self.batch_size]
+        for indices in self._batches_of_indices():
             if self.collate_fn is None:
                 yield fetch_batch(self.dataset, indices)
             else:
                 yield self.collate_fn([self.dataset[index] for index in indices.tolist()])
+
+    def _batches_of_indices(self) -> Iterator[NDArray[np.intp]]:
+        if self.batch_sampler is not None:
+            for batch in self.batch_sampler:
+                indices = np.asarray(batch)
+                if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
+                    raise ValueError(f"a batch_sampler gives lists of indices, got {batch!r}")
+                yield indices.astype(np.intp, copy=False)
+            return
+        n = len(self.dataset)
+        order = resolve_rng(self.rng).permutation(n) if self.shuffle else np.arange(n)
+        for b in range(len(self)):
+            yield order[b * self.batch_size : (b + 1) * self.batch_size]

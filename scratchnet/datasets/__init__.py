@@ -9,13 +9,16 @@ from scratchnet.datasets.tables import (
     load_iris,
     load_wine,
 )
+from scratchnet.datasets.text import load_alice, load_names
 
 __all__ = [
     "Bunch",
+    "load_alice",
     "load_breast_cancer",
     "load_diabetes",
     "load_digits",
     "load_iris",
+    "load_names",
     "load_sample_image",
     "load_wine",
     "sample_image_path",

@@ -192,6 +192,55 @@ def test_collate_fn_gets_the_list_of_samples():
         assert batches == [[(0, 0), (1, 10)], [(2, 20), (3, 30)], [(4, 40)]]
 
 
+# ---------------------------------------------------------------- batch_sampler
+
+
+def test_a_batch_sampler_says_which_samples_are_in_a_batch():
+    x = np.arange(10, 16)
+    batches = [[5, 0], [1], np.array([3, 3, -1], np.int32), []]
+    for dataset in (x, Subset(x, range(6)), TensorDataset(x), x.tolist()):
+        loader = DataLoader(dataset, batch_sampler=batches[:3])
+        assert len(loader) == 3
+        for _ in range(2):
+            got = [np.ravel(batch).tolist() for batch in loader]
+            assert got == [[15, 10], [11], [13, 13, 15]]
+    assert [len(batch) for batch in DataLoader(x, batch_sampler=batches)] == [2, 1, 3, 0]
+
+
+@repeatable
+@given(st.lists(st.lists(st.integers(0, 5), min_size=1), max_size=5))
+def test_the_batches_of_a_batch_sampler_are_those_of_torch(batches):
+    data = pytest.importorskip("torch.utils.data")
+    rows = [(i, float(10 * i)) for i in range(6)]
+    ours, theirs = (
+        loader(rows, batch_sampler=batches, collate_fn=list)
+        for loader in (DataLoader, data.DataLoader)
+    )
+    assert len(ours) == len(theirs)
+    assert list(ours) == list(theirs)
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch_size": 2}, {"shuffle": True}, {"drop_last": True}, {"rng": 0}]
+)
+def test_a_batch_sampler_excludes_what_it_decides(options):
+    with pytest.raises(ValueError, match="excludes batch_size, shuffle, drop_last and rng"):
+        DataLoader(np.arange(4), batch_sampler=[[0]], **options)
+
+
+@pytest.mark.parametrize("batch", [0, [0.5], [[0]], [True]])
+def test_what_a_batch_sampler_gives_must_be_indices(batch):
+    with pytest.raises(ValueError, match="gives lists of indices, got"):
+        list(DataLoader(np.arange(4), batch_sampler=[batch]))
+
+
+def test_a_batch_sampler_without_a_length_makes_a_loader_without_one():
+    loader = DataLoader(np.arange(4), batch_sampler=([i] for i in range(4)))
+    with pytest.raises(TypeError, match="has no len"):
+        len(loader)
+    assert epoch(loader) == [0, 1, 2, 3]
+
+
 # ---------------------------------------------------------------- edges
 
 
