@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import machine, table
 from benchmarks.harness import is_installed, measure
 
-GROUPS = ("conv", "inference", "tape", "memory", "startup", "metrics", "validation")
+GROUPS = ("conv", "attention", "inference", "tape", "memory", "startup", "metrics", "validation")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -56,6 +56,7 @@ adaptive_avg_pool2d = lift(ops.adaptive_avg_pool2d)
 adaptive_max_pool1d = lift(ops.adaptive_max_pool1d)
 adaptive_max_pool2d = lift(ops.adaptive_max_pool2d)
 add = lift(ops.add)
+additive_attention = lift(ops.additive_attention)
 amax = lift(ops.amax)
 amin = lift(ops.amin)
 astype = lift(ops.astype)
@@ -73,13 +74,17 @@ conv2d = lift(ops.conv2d)
 conv_transpose1d = lift(ops.conv_transpose1d)
 conv_transpose2d = lift(ops.conv_transpose2d)
 cross_entropy = lift(ops.cross_entropy, constant=("weight",))
+ctc_loss = lift(ops.ctc_loss)
 divide = lift(ops.divide)
 elu = _lift_in_place(ops.elu)
+embedding = lift(ops.embedding)
 exp = lift(ops.exp)
 fold = lift(ops.fold)
 gelu = lift(ops.gelu)
 getitem = lift(ops.getitem)
 group_norm = lift(ops.group_norm)
+gru = lift(ops.gru)
+gru_cell = lift(ops.gru_cell)
 hardsigmoid = _lift_in_place(ops.hardsigmoid)
 hardswish = _lift_in_place(ops.hardswish)
 hardtanh = _lift_in_place(ops.hardtanh)
@@ -92,6 +97,8 @@ linear = lift(ops.linear)
 log = lift(ops.log)
 log_softmax = lift(ops.log_softmax)
 logsumexp = lift(ops.logsumexp)
+lstm = lift(ops.lstm)
+lstm_cell = lift(ops.lstm_cell)
 matmul = lift(ops.matmul)
 max = lift(ops.max)
 max_pool1d = lift(ops.max_pool1d)
@@ -110,6 +117,9 @@ pow = lift(ops.pow)
 relu = _lift_in_place(ops.relu)
 relu6 = _lift_in_place(ops.relu6)
 reshape = lift(ops.reshape)
+rnn = lift(ops.rnn)
+rnn_cell = lift(ops.rnn_cell)
+rotary_embedding = lift(ops.rotary_embedding)
 sigmoid = lift(ops.sigmoid)
 silu = _lift_in_place(ops.silu)
 softmax = lift(ops.softmax)
@@ -128,6 +138,7 @@ where = lift(ops.where)
 _batch_norm_training = lift(ops.batch_norm)
 _instance_norm = lift(ops.instance_norm)
 _dropout = lift(ops.dropout)
+_scaled_dot_product_attention = lift(ops.scaled_dot_product_attention)
 
 
 def _takes_input(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -248,6 +259,15 @@ def dropout(
         return x
     y = _dropout(x, p, seed=resolve_rng(rng))
     return in_place(x, y) if inplace else y
+
+
+@wraps(ops.scaled_dot_product_attention)
+def scaled_dot_product_attention(*args: Any, **kwargs: Any) -> Any:
+    # As in torch, dropout_p is obeyed outside of training too. Without rng, it draws from the generator
+    # that `manual_seed` seeds.
+    if (args[4] if len(args) > 4 else kwargs.get("dropout_p", 0.0)) > 0:
+        kwargs["rng"] = resolve_rng(kwargs.get("rng"))
+    return _scaled_dot_product_attention(*args, **kwargs)
 
 
 @_takes_input

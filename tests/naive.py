@@ -347,3 +347,43 @@ def huber(difference, delta):
     """½ d² where |d| ≤ δ, else δ (|d| − δ/2)."""
     far = abs(difference)
     return 0.5 * far * far if far <= delta else delta * (far - 0.5 * delta)
+
+
+def attention(query, key, value, allowed, added, scale):
+    """y[l] = Σ_s p[l,s] value[s], p[l] = softmax of scale · query[l]·key[s] + added[l,s]; matrices.
+
+    Over the keys that are allowed[l,s] and whose score is above −∞; without one of these, y[l] = 0.
+    """
+    y = np.zeros((len(query), value.shape[1]))
+    for i in range(len(query)):
+        scores = {}
+        for j in range(len(key)):
+            score = scale * math.fsum(query[i] * key[j]) + added[i, j]
+            if allowed[i, j] and score > -math.inf:
+                scores[j] = score
+        if scores:
+            whole = logsumexp(list(scores.values()))
+            for j, score in scores.items():
+                y[i] += math.exp(score - whole) * value[j]
+    return y
+
+
+def additive_attention(query, key, value, weight_query, weight_key, v, allowed):
+    """p[l,s] = softmax over the allowed s of Σ_a v[a] tanh(W_q query[l] + W_k key[s])[a]; matrices."""
+    y, p = np.zeros((len(query), value.shape[1])), np.zeros((len(query), len(key)))
+    for i in range(len(query)):
+        scores = {}
+        for j in range(len(key)):
+            if allowed[i, j]:
+                terms = [
+                    v[a]
+                    * math.tanh(
+                        math.fsum(weight_query[a] * query[i]) + math.fsum(weight_key[a] * key[j])
+                    )
+                    for a in range(len(v))
+                ]
+                scores[j] = math.fsum(terms)
+        for j, score in scores.items():
+            p[i, j] = math.exp(score - logsumexp(list(scores.values())))
+            y[i] += p[i, j] * value[j]
+    return y, p

@@ -73,6 +73,11 @@ EXAMPLES = {
         lambda f, n: call(2, f(n, 3)),
         lambda f, n: call(f(n, 3), f.labels(5, n, 1)),
     ],
+    "additive_attention": [
+        lambda f, n: call(f(n, 3, 2), f(n, 4, 5), f(n, 4, 2), f(3, 2), f(3, 5), f(3)),
+        lambda f, n: call(f(n, 2), f(4, 3), f(4, 5), f(3, 2), None, f(3), f.bools(n, 4)),
+        lambda f, n: call(f(3, 2), f(n, 2), f(n, 2), f(4, 2), f(4, 2), f(4), attn_mask=f(1, n)),
+    ],
     "amax": [
         lambda f, n: call(f(n, 3, 4), dim=(1, 2)),
         lambda f, n: call(f(n, 3), dim=-1, keepdim=True),
@@ -152,6 +157,14 @@ EXAMPLES = {
         lambda f, n: call(f(n, 4), f.probabilities(n, 4), f.positive(4), -100, "sum", 0.2),
         lambda f, n: call(f(n or 1, 4), f.labels(4, n or 1)),
     ],
+    "ctc_loss": [
+        lambda f, n: call(
+            f(5, n, 4), f.labels(3, n, 2), np.arange(n) % 3 + 3, np.arange(n) % 2 + 1, 3, "none"
+        ),
+        lambda f, n: call(f(4, n, 3), f.labels(2, n, 4) + 1, [4] * n, [2] * n, reduction="sum"),
+        lambda f, n: call(f(6, n or 1, 3), f.labels(2, n or 1) + 1, [6] * (n or 1), [1] * (n or 1)),
+        lambda f, n: call(f(5, 3), np.array([1, 1]), 4, 2),
+    ],
     "divide": [
         lambda f, n: call(f(n, 3), f.positive(n, 3)),
         lambda f, n: call(f(n, 1, 3), f.positive(2, 1)),
@@ -164,6 +177,12 @@ EXAMPLES = {
         lambda f, n: call(f(n, 3, 2), 0.4, mask=f.bools(n, 3, 1)),
     ],
     "elu": [lambda f, n: call(f(n, 3)), lambda f, n: call(f(n, 3), 0.7)],
+    "embedding": [
+        # Without the padding token itself, which is read and yet gets no gradient.
+        lambda f, n: call(f.labels(5, n, 4), f(5, 3)),
+        lambda f, n: call(f.labels(4, 2, n) + 1, f(5, 3), -5),
+        lambda f, n: call(f.labels(3, 4), f(4, n), padding_idx=3),
+    ],
     "exp": [lambda f, n: call(f(n, 3))],
     "fold": [
         lambda f, n: call(f(n, 8, 6), (3, 4), 2),
@@ -181,6 +200,18 @@ EXAMPLES = {
         lambda f, n: call(f(n, 4, 3, 2), 4, weight=f(4)),
         lambda f, n: call(f(n, 4), 1, bias=f(4), eps=0.1),
         lambda f, n: call(f(n, 4, 3), 2),
+    ],
+    "gru": [
+        lambda f, n: call(f(4, n, 3), f(n, 2), f(6, 3), f(6, 2), f(6), f(6)),
+        lambda f, n: call(f(4, n, 3), None, f(6, 3), f(6, 2), None, f(6), reverse=True),
+        lambda f, n: call(
+            f(4, n, 3), f(n, 2), f(6, 3), f(6, 2), lengths=np.arange(n) % 4 + 1, reverse=True
+        ),
+    ],
+    "gru_cell": [
+        lambda f, n: call(f(n, 3), f(n, 2), f(6, 3), f(6, 2), f(6), f(6)),
+        lambda f, n: call(f(n, 3), f(n, 2), f(6, 3), f(6, 2)),
+        lambda f, n: call(f(n), f(2), f(6, n), f(6, 2), f(6)),
     ],
     "hardsigmoid": [lambda f, n: call(f(n, 3)), lambda f, n: call(f(n, 3) * 4.0)],
     "hardswish": [lambda f, n: call(f(n, 3)), lambda f, n: call(f(n, 3) * 4.0)],
@@ -226,6 +257,26 @@ EXAMPLES = {
         lambda f, n: call(f(n, 3), dim=1),
         lambda f, n: call(f(n, 3), dim=0, keepdim=True),
         lambda f, n: call(f(n, 3)),
+    ],
+    "lstm": [
+        lambda f, n: call(f(4, n, 3), f(n, 2), f(n, 2), f(8, 3), f(8, 2), f(8), f(8)),
+        lambda f, n: call(f(4, n, 3), None, None, f(8, 3), f(8, 2), f(8), reverse=True),
+        lambda f, n: call(
+            f(4, n, 3),
+            f(n, 3),
+            f(n, 2),
+            f(8, 3),
+            f(8, 3),
+            None,
+            f(8),
+            f(3, 2),
+            np.arange(n) % 4 + 1,
+        ),
+    ],
+    "lstm_cell": [
+        lambda f, n: call(f(n, 3), f(n, 2), f(n, 2), f(8, 3), f(8, 2), f(8), f(8)),
+        lambda f, n: call(f(n, 3), f(n, 2), f(n, 2), f(8, 3), f(8, 2)),
+        lambda f, n: call(f(n), f(2), f(2), f(8, n), f(8, 2), None, f(8)),
     ],
     "matmul": [
         lambda f, n: call(f(n, 3), f(3, 4)),
@@ -296,6 +347,31 @@ EXAMPLES = {
     "relu": [lambda f, n: call(f(n, 3))],
     "relu6": [lambda f, n: call(f(n, 3)), lambda f, n: call(f(n, 3) * 6.0)],
     "reshape": [lambda f, n: call(f(n, 3, 2), (n, 6)), lambda f, n: call(f(n, 3), (3 * n,))],
+    "rnn": [
+        lambda f, n: call(f(4, n, 3), f(n, 2), f(2, 3), f(2, 2), f(2), f(2)),
+        lambda f, n: call(f(4, n, 3), None, f(2, 3), f(2, 2), nonlinearity="relu"),
+        lambda f, n: call(
+            f(4, n, 3), f(n, 2), f(2, 3), f(2, 2), f(2), lengths=np.arange(n) % 4 + 1, reverse=True
+        ),
+    ],
+    "rnn_cell": [
+        lambda f, n: call(f(n, 3), f(n, 2), f(2, 3), f(2, 2), f(2), f(2)),
+        lambda f, n: call(f(n, 3), f(n, 2), f(2, 3), f(2, 2), nonlinearity="relu"),
+        lambda f, n: call(f(n), f(2), f(2, n), f(2, 2), f(2)),
+    ],
+    "rotary_embedding": [
+        lambda f, n: call(f(n, 3, 4)),
+        lambda f, n: call(f(2, n, 6), 5, 100.0, True),
+        lambda f, n: call(f(n, 3, 4), positions=f.labels(9, n, 1)),
+    ],
+    "scaled_dot_product_attention": [
+        lambda f, n: call(f(n, 2, 3, 4), f(n, 2, 5, 4), f(n, 2, 5, 2)),
+        lambda f, n: call(f(2, n, 3), f(2, 4, 3), f(1, 4, 3), is_causal=True, block_size=2),
+        lambda f, n: call(
+            f(n, 4, 3, 2), f(n, 2, 5, 2), f(n, 1, 5, 2), f(n, 1, 1, 5), 0.0, False, 0.3, True
+        ),
+        lambda f, n: call(f(n, 2, 3), f(n, 4, 3), f(4, 2), f.bools(n, 1, 4), 0.4, rng=1),
+    ],
     "sigmoid": [lambda f, n: call(f(n, 3))],
     "silu": [lambda f, n: call(f(n, 3))],
     "softmax": [lambda f, n: call(f(n, 3)), lambda f, n: call(f(n, 3, 2), dim=1)],
@@ -346,6 +422,9 @@ CONSTANT = {
     "nll_loss": ("weight",),
 }
 
+# Operations that are one product: the gradient of a factor needs the other factor, a bias needs none.
+PRODUCTS = {"conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "linear", "matmul"}
+
 # Operations whose derivative needs the values of no floating input: at most those of the output.
 FREES_ITS_INPUTS = {
     "adaptive_avg_pool1d",
@@ -359,7 +438,9 @@ FREES_ITS_INPUTS = {
     "broadcast_to",
     "concatenate",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
+    "embedding",
     "exp",
     "fold",
     "getitem",
@@ -379,6 +460,7 @@ FREES_ITS_INPUTS = {
     "relu",
     "relu6",
     "reshape",
+    "rotary_embedding",
     "sigmoid",
     "softmax",
     "split",

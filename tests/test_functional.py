@@ -12,6 +12,7 @@ from scratchnet import Tensor, functional, no_grad, ops
 F = functional
 X, Y, IMAGES = normal((4, 3), 1), normal((4, 3), 2), normal((2, 2, 4, 4), 3)
 POSITIVE, LABELS = np.abs(X) + 0.5, np.array([0, 2, 1, 1])
+SEQUENCE = normal((3, 2, 3), 4)
 
 # Of every function one call: the arrays that get a gradient, and what else it takes.
 CALLS = {
@@ -21,6 +22,10 @@ CALLS = {
     "adaptive_max_pool1d": ([IMAGES[0]], {"output_size": 3, "return_indices": True}),
     "adaptive_max_pool2d": ([IMAGES], {"output_size": 3}),
     "add": ([X, Y], {}),
+    "additive_attention": (
+        [X, X, Y, normal((2, 3)), normal((2, 3)), normal(2)],
+        {"attn_mask": np.tri(4, dtype=bool)},
+    ),
     "amax": ([X], {"dim": 1}),
     "amin": ([X], {"dim": (0, 1)}),
     "astype": ([X], {"dtype": np.float32}),
@@ -37,17 +42,24 @@ CALLS = {
     "conv_transpose1d": ([IMAGES[0], normal((4, 3, 2)), normal(3)], {"stride": 2}),
     "conv_transpose2d": ([IMAGES, normal((2, 3, 2, 2)), normal(3)], {"output_padding": 0}),
     "cross_entropy": ([X], {"target": LABELS, "weight": np.ones(3)}),
+    "ctc_loss": (
+        [normal((4, 2, 3))],
+        {"targets": LABELS[1:3], "input_lengths": [4, 3], "target_lengths": [1, 1]},
+    ),
     "divide": ([X, POSITIVE], {}),
     "dropout": ([X], {"rng": 0}),
     "dropout1d": ([X], {"rng": 0}),
     "dropout2d": ([IMAGES], {"rng": 0}),
     "elu": ([X], {}),
+    "embedding": ([LABELS, X], {"padding_idx": 1}),
     "exp": ([X], {}),
     "flatten": ([IMAGES], {"start_dim": 1}),
     "fold": ([normal((2, 8, 9))], {"output_size": 4, "kernel_size": 2}),
     "gelu": ([X], {"approximate": "tanh"}),
     "getitem": ([X], {"index": (slice(None), 1)}),
     "group_norm": ([IMAGES], {"num_groups": 2, "weight": np.ones(2)}),
+    "gru": ([SEQUENCE, normal((2, 2)), normal((6, 3)), normal((6, 2))], {"lengths": [2, 1]}),
+    "gru_cell": ([X, normal((4, 2)), normal((6, 3)), normal((6, 2))], {"bias_ih": np.ones(6)}),
     "hardsigmoid": ([X], {}),
     "hardswish": ([X], {}),
     "hardtanh": ([X], {"min_val": -0.5}),
@@ -61,6 +73,8 @@ CALLS = {
     "log": ([POSITIVE], {}),
     "log_softmax": ([X], {"dim": 0}),
     "logsumexp": ([X], {"dim": 0, "keepdim": True}),
+    "lstm": ([SEQUENCE, *normal((2, 2, 2)), normal((8, 3)), normal((8, 2))], {"reverse": True}),
+    "lstm_cell": ([X, *normal((2, 4, 2)), normal((8, 3)), normal((8, 2))], {"bias_hh": None}),
     "matmul": ([X, normal((3, 2))], {}),
     "max": ([X], {"dim": 1}),
     "max_pool1d": ([IMAGES[0]], {"kernel_size": 3, "return_indices": True}),
@@ -79,6 +93,13 @@ CALLS = {
     "relu": ([X], {}),
     "relu6": ([X], {}),
     "reshape": ([X], {"shape": (2, -1)}),
+    "rnn": ([SEQUENCE, normal((2, 2)), normal((2, 3)), normal((2, 2))], {"truncate": 1}),
+    "rnn_cell": ([X, normal((4, 2)), normal((2, 3)), normal((2, 2))], {"nonlinearity": "relu"}),
+    "rotary_embedding": ([IMAGES], {"positions": 3}),
+    "scaled_dot_product_attention": (
+        [*normal((3, 2, 4, 3))],
+        {"dropout_p": 0.5, "is_causal": True, "rng": 0},
+    ),
     "sigmoid": ([X], {}),
     "silu": ([X], {}),
     "softmax": ([X], {"dim": 1}),

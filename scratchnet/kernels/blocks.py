@@ -9,17 +9,14 @@ Letters: N batch, H W image, C channels, all channels-last: (N, H, W, C).
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
 from itertools import pairwise
-from math import prod
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from scratchnet.ops._array import Array
-from scratchnet.threads import run_blocks
+from scratchnet.ops._workspace import Workspace, run
 
 __all__ = [
     "BLOCK_BYTES",
@@ -46,8 +43,6 @@ SHARED_PRODUCTS = 1 << 23
 Padding = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right))
 Bounds = tuple[float | None, float | None]  # what y is clipped to: ReLU (0, None), ReLU6 (0, 6)
 NO_BOUNDS: Bounds = (None, None)
-
-AnyBlock = TypeVar("AnyBlock")
 
 
 class Block(NamedTuple):
@@ -88,49 +83,6 @@ def cut(
         for i in range(n_images)
         for first, stop in pairwise(edges)
     ]
-
-
-class Workspace:
-    """Memory in which blocks are worked out, by name, kept from one block to the next.
-
-    Fresh memory would be mapped page by page on first writing, which costs as much as the writing.
-    """
-
-    def __init__(self) -> None:
-        self._buffers: dict[str, Array] = {}
-
-    def __call__(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """Return an array with anything in it; what the name held before may be overwritten."""
-        n_bytes = prod(shape) * dtype.itemsize
-        buffer = self._buffers.get(name)
-        if buffer is None or buffer.size < n_bytes:
-            buffer = self._buffers[name] = np.empty(n_bytes, np.uint8)
-        entries: Array = buffer[:n_bytes].view(dtype).reshape(shape)
-        return entries
-
-
-_own = threading.local()  # each thread's workspaces that are not in use
-
-
-def run(work: Callable[[AnyBlock, Workspace], None], blocks: Sequence[AnyBlock]) -> None:
-    """Call work(block, workspace) for all blocks, on threads, without floating-point warnings.
-
-    A thread keeps its workspace for good. What is called in between, as by a signal, gets another one.
-
-    What overflows shows in the result as infinity; and some of BLAS's kernels raise flags for numbers
-    that they load and do not use.
-    """
-
-    def in_workspace(block: AnyBlock) -> None:
-        free = _own.__dict__.setdefault("workspaces", [])
-        workspace = free.pop() if free else Workspace()
-        try:
-            work(block, workspace)
-        finally:
-            free.append(workspace)
-
-    with np.errstate(all="ignore"):
-        run_blocks(in_workspace, blocks)
 
 
 def padded_rows(

@@ -3,6 +3,7 @@
 lenet.py               LeNet-5
 resnet.py              ResNet-18 to 152 for photographs
 cifar_resnet.py        ResNets of depth 6n + 2 for small images, and plain networks beside them
+crnn.py                a reader of text lines, trained with CTC
 weights.py             ResNet18_Weights and its relatives
 by_name.py             list_models, get_model
 download.py            the cache folder, and how a file gets into it
@@ -17,6 +18,7 @@ from scratchnet.models.by_name import (
     list_models,
 )
 from scratchnet.models.cifar_resnet import CifarResNet, PlainBlock, ZeroPadShortcut, cifar_resnet
+from scratchnet.models.crnn import CRNN
 from scratchnet.models.feature_extraction import FeatureExtractor, create_feature_extractor
 from scratchnet.models.grad_cam import grad_cam
 from scratchnet.models.lenet import LeNet
@@ -45,6 +47,7 @@ from scratchnet.models.weights import (
 )
 
 __all__ = [
+    "CRNN",
     "BasicBlock",
     "Bottleneck",
     "CifarResNet",

@@ -18,6 +18,9 @@ from scratchnet.nn.activation import (
     Softplus,
     Tanh,
 )
+from scratchnet.nn.additive_attention import AdditiveAttention
+from scratchnet.nn.attention import MultiheadAttention
+from scratchnet.nn.causal_self_attention import CausalSelfAttention
 from scratchnet.nn.containers import ModuleList, Sequential
 from scratchnet.nn.convolution import (
     Conv1d,
@@ -28,11 +31,15 @@ from scratchnet.nn.convolution import (
     Unfold,
 )
 from scratchnet.nn.dropout import Dropout, Dropout1d, Dropout2d
+from scratchnet.nn.embedding import Embedding
+from scratchnet.nn.gradient_flow import gradient_norms
 from scratchnet.nn.inference import can_fuse, fold_batch_norm, fuse, optimize_for_inference
+from scratchnet.nn.key_value_cache import KeyValueCache
 from scratchnet.nn.layers import Flatten, Identity, Linear
 from scratchnet.nn.loss import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
+    CTCLoss,
     HuberLoss,
     L1Loss,
     MSELoss,
@@ -70,20 +77,31 @@ from scratchnet.nn.pooling import (
     MaxPool1d,
     MaxPool2d,
 )
+from scratchnet.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
+from scratchnet.nn.recurrent import GRU, LSTM, RNN
+from scratchnet.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell
+from scratchnet.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from scratchnet.nn.transformer_layer import TransformerDecoderLayer, TransformerEncoderLayer
 from scratchnet.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
+    "AdditiveAttention",
     "AvgPool1d",
     "AvgPool2d",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "CTCLoss",
+    "CausalSelfAttention",
     "CircularPad1d",
     "CircularPad2d",
     "ConstantPad1d",
@@ -96,12 +114,14 @@ __all__ = [
     "Dropout",
     "Dropout1d",
     "Dropout2d",
+    "Embedding",
     "Flatten",
     "Fold",
     "FusedConv2d",
     "FusedLinear",
     "FusedMaxPool2d",
     "FusedSequential",
+    "GRUCell",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
@@ -110,9 +130,12 @@ __all__ = [
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
+    "KeyValueCache",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "LogSoftmax",
     "MSELoss",
@@ -120,20 +143,29 @@ __all__ = [
     "MaxPool2d",
     "Module",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "Parameter",
+    "RNNCell",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
     "ReflectionPad2d",
     "ReplicationPad1d",
     "ReplicationPad2d",
+    "RotaryPositions",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "Softmax",
     "Softplus",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unfold",
     "Upsample",
     "UpsamplingBilinear2d",
@@ -143,6 +175,7 @@ __all__ = [
     "can_fuse",
     "fold_batch_norm",
     "fuse",
+    "gradient_norms",
     "init",
     "optimize_for_inference",
     "utils",

@@ -21,8 +21,11 @@ def size(name: str, value: Any) -> int:
     return n
 
 
-def require_dtype(layer: Any, x: Any, dtype: np.dtype[Any]) -> None:
-    """Raise unless x has the dtype of the layer's arrays: casting silently would double the work."""
+def require_dtype(layer: Any, x: Any, dtype: np.dtype[Any], key: str = "x") -> None:
+    """Raise unless x has the dtype of the layer's arrays: casting silently would double the work.
+
+    key: the name of the argument, for the message.
+    """
     found = getattr(x, "dtype", None)
     if found == dtype:
         return
@@ -31,6 +34,6 @@ def require_dtype(layer: Any, x: Any, dtype: np.dtype[Any]) -> None:
         raise no_array(name, x)
     other_way = f", or the module with .to(np.{found})" if found.kind == "f" else ""
     raise TypeError(
-        f"{name} holds {dtype} arrays, x is {found} {x.shape}: "
-        f"convert x with x.astype(np.{dtype}){other_way}"
+        f"{name} holds {dtype} arrays, {key} is {found} {x.shape}: "
+        f"convert {key} with {key}.astype(np.{dtype}){other_way}"
     )

@@ -25,11 +25,13 @@ from scratchnet.random import Rng, resolve_rng
 __all__ = [
     "calculate_gain",
     "constant_",
+    "eye_",
     "fan_in_and_out",
     "kaiming_normal_",
     "kaiming_uniform_",
     "normal_",
     "ones_",
+    "orthogonal_",
     "uniform_",
     "xavier_normal_",
     "xavier_uniform_",
@@ -127,6 +129,39 @@ def kaiming_normal_(
 ) -> Tensor:
     """Fill normally with standard deviation gain/√fan; a is the slope of the leaky ReLU that follows."""
     return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / sqrt(_fan(tensor, mode)), rng)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """Fill a matrix with the identity: 1 on the diagonal, 0 elsewhere.
+
+    As the weight_hh of a ReLU network it hands the memory on unchanged at first.
+    Source: Le, Jaitly & Hinton 2015.
+    """
+    if tensor.ndim != 2:
+        raise ValueError(f"eye_ fills a matrix, got {tensor.shape}")
+    return _fill(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, rng: Rng = None) -> Tensor:
+    """Fill with gain times a random matrix of orthonormal rows or columns, whichever are fewer.
+
+        W Wᵀ = gain² I   if there are no more rows than columns, else   Wᵀ W = gain² I
+        A = Q R,   Q_ij ← Q_ij · sign(R_jj)   for a matrix A (or Aᵀ, if wider than high) of normal numbers
+
+    Such a weight_hh keeps the norm of the memory, forwards and backwards, where a matrix of independent
+    entries lets it vanish or explode over many steps. The signs make all orthogonal matrices equally
+    likely: QR alone favours some. More than two axes: all after the first are taken as one. The
+    weight_hh of a layer with gates is filled as a whole, (G·H, H) with orthonormal columns, as in torch.
+    Sources: Saxe, McClelland & Ganguli 2014; Mezzadri 2007, section 5 (signs).
+    """
+    if tensor.ndim < 2:
+        raise ValueError(f"orthogonal_ fills two or more dimensions, got {tensor.shape}")
+    rows, columns = tensor.shape[0], prod(tensor.shape[1:])
+    normal = resolve_rng(rng).normal(size=(rows, columns))
+    wide = rows < columns
+    q, r = np.linalg.qr(normal.T if wide else normal)
+    q *= gain * np.sign(np.diagonal(r))
+    return _fill(tensor, (q.T if wide else q).reshape(tensor.shape))
 
 
 def _fan(tensor: Tensor, mode: str) -> int:

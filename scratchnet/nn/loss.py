@@ -1,9 +1,9 @@
 """Losses as modules, called with the network's output x and the target; the result is a number.
 
 With reduction="none" it is the loss of every sample or entry instead. The equations stand in
-`ops.loss` and `ops.classification_loss`.
+`ops.loss`, `ops.classification_loss` and `ops.ctc_loss`.
 
-Letters: N batch, K classes, … further axes, such as pixels.
+Letters: T time steps, N batch, K classes, S labels, … further axes, such as pixels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ import numpy.typing as npt
 from scratchnet import functional
 from scratchnet.nn.module import Module
 
-__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss"]
+__all__ = [
+    "BCEWithLogitsLoss",
+    "CTCLoss",
+    "CrossEntropyLoss",
+    "HuberLoss",
+    "L1Loss",
+    "MSELoss",
+    "NLLLoss",
+]
 
 
 class _WeightedLoss(Module):
@@ -94,6 +102,30 @@ class BCEWithLogitsLoss(_WeightedLoss):
     def forward(self, x: Any, target: Any) -> Any:
         return functional.binary_cross_entropy_with_logits(
             x, target, self.weight, self.reduction, self.pos_weight
+        )
+
+
+class CTCLoss(Module):
+    """Minus the log-probability of a labelling, whatever its alignment with the time steps.
+
+    log_probs: (T, N, K), from `LogSoftmax` · targets: integers (N, S), or all in one row
+    input_lengths, target_lengths: (N,). `scratchnet.ctc_decoding` reads labellings out of log_probs.
+    """
+
+    def __init__(
+        self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
+    ) -> None:
+        self.blank, self.reduction, self.zero_infinity = blank, reduction, zero_infinity
+
+    def forward(self, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any) -> Any:
+        return functional.ctc_loss(
+            log_probs,
+            targets,
+            input_lengths,
+            target_lengths,
+            self.blank,
+            self.reduction,
+            self.zero_infinity,
         )
 
 

@@ -67,8 +67,11 @@ from scratchnet.ops.adaptive_pooling import (
     adaptive_max_pool1d,
     adaptive_max_pool2d,
 )
+from scratchnet.ops.additive_attention import additive_attention
+from scratchnet.ops.attention import scaled_dot_product_attention
 from scratchnet.ops.classification_loss import cross_entropy, nll_loss
 from scratchnet.ops.convolution import conv1d, conv2d
+from scratchnet.ops.ctc_loss import ctc_loss
 from scratchnet.ops.dropout import dropout
 from scratchnet.ops.elementwise import (
     absolute,
@@ -87,9 +90,12 @@ from scratchnet.ops.elementwise import (
     subtract,
     where,
 )
+from scratchnet.ops.embedding import embedding
+from scratchnet.ops.gru import gru
 from scratchnet.ops.interpolation import interpolate
 from scratchnet.ops.linear import linear, matmul
 from scratchnet.ops.loss import binary_cross_entropy_with_logits, huber_loss, l1_loss, mse_loss
+from scratchnet.ops.lstm import lstm
 from scratchnet.ops.normalization import (
     batch_norm,
     batch_norm_inference,
@@ -99,7 +105,10 @@ from scratchnet.ops.normalization import (
 )
 from scratchnet.ops.padding import pad
 from scratchnet.ops.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
+from scratchnet.ops.recurrent import rnn
+from scratchnet.ops.recurrent_cell import gru_cell, lstm_cell, rnn_cell
 from scratchnet.ops.reduction import amax, amin, logsumexp, max, mean, min, sum, var
+from scratchnet.ops.rotary import rotary_embedding
 from scratchnet.ops.shape import (
     broadcast_to,
     concatenate,
@@ -121,6 +130,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "add",
+    "additive_attention",
     "amax",
     "amin",
     "astype",
@@ -137,14 +147,18 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "cross_entropy",
+    "ctc_loss",
     "divide",
     "dropout",
     "elu",
+    "embedding",
     "exp",
     "fold",
     "gelu",
     "getitem",
     "group_norm",
+    "gru",
+    "gru_cell",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
@@ -158,6 +172,8 @@ __all__ = [
     "log",
     "log_softmax",
     "logsumexp",
+    "lstm",
+    "lstm_cell",
     "matmul",
     "max",
     "max_pool1d",
@@ -176,6 +192,10 @@ __all__ = [
     "relu",
     "relu6",
     "reshape",
+    "rnn",
+    "rnn_cell",
+    "rotary_embedding",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
     "softmax",

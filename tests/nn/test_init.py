@@ -77,6 +77,36 @@ def test_kaiming_keeps_the_size_of_a_signal_through_twenty_relu_layers():
     assert 0.2 < np.mean(x**2) < 5
 
 
+@pytest.mark.parametrize("shape", [(6, 6), (8, 3), (3, 8), (4, 2, 3), (0, 3), (1, 1)])
+@pytest.mark.parametrize("gain", [1.0, -2.0])
+def test_orthogonal_gives_orthonormal_rows_or_columns_times_the_gain(shape, gain):
+    filled = init.orthogonal_(empty(shape, np.float64), gain, rng=0).data
+    weight = filled.reshape(shape[0], np.prod(shape[1:], dtype=int))
+    product = weight @ weight.T if len(weight) <= weight.shape[1] else weight.T @ weight
+    np.testing.assert_allclose(product, gain**2 * np.eye(len(product)), atol=1e-14)
+
+
+def test_all_orthogonal_matrices_are_equally_likely(torch):
+    # The trace of a uniformly drawn orthogonal matrix has mean 0 and variance 1 (Diaconis & Shahshahani
+    # 1994); the Q of a QR decomposition as LAPACK gives it, without the signs, has another mean.
+    drawn = [init.orthogonal_(empty((5, 5), np.float64), rng=seed).data for seed in range(2000)]
+    traces = np.array([np.trace(q) for q in drawn])
+    # five standard errors of 2,000 draws; the fourth moment of the trace is 3, as of a normal number
+    assert abs(traces.mean()) < 5 / 2000**0.5
+    assert abs(np.mean(traces**2) - 1) < 5 * (2 / 2000) ** 0.5
+    generator = torch.Generator().manual_seed(0)
+    theirs = [
+        torch.nn.init.orthogonal_(torch.empty(5, 5), generator=generator).numpy()
+        for _ in range(400)
+    ]
+    entries = [np.array([q[0, 0] for q in qs]) for qs in (drawn, theirs)]
+    assert stats.ks_2samp(*entries).pvalue > SIGNIFICANT
+
+
+def test_eye_is_the_identity():
+    np.testing.assert_array_equal(init.eye_(empty((3, 5))).data, np.eye(3, 5, dtype=np.float32))
+
+
 @pytest.mark.parametrize(
     "function",
     [
@@ -220,6 +250,10 @@ def test_bad_input_is_named():
         init.kaiming_normal_(empty(), mode="fan_avg")
     with pytest.raises(ValueError, match=r"two or more dimensions, got \(3,\)"):
         init.xavier_uniform_(empty((3,)))
+    with pytest.raises(ValueError, match=r"orthogonal_ fills two or more dimensions, got \(3,\)"):
+        init.orthogonal_(empty((3,)))
+    with pytest.raises(ValueError, match=r"eye_ fills a matrix, got \(3, 3, 3\)"):
+        init.eye_(empty((3, 3, 3)))
     with pytest.raises(TypeError, match="a Tensor is filled in place, got ndarray"):
         init.normal_(np.zeros((2, 2)))
     recorded = Tensor([1.0], requires_grad=True) * 2

@@ -4,9 +4,12 @@ import copy
 import inspect
 import pickle
 
+import attention_cases
 import convolution_cases
+import ctc_cases
 import numpy as np
 import pytest
+import recurrent_cases
 from compare import normal, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -218,6 +221,7 @@ CASES = {
     "BCEWithLogitsLoss": binary(),
     "BatchNorm1d": batch_norm(0, 1),
     "BatchNorm2d": batch_norm(2),
+    "CTCLoss": ctc_cases.ctc_layer(),
     "CircularPad1d": padding(1),
     "CircularPad2d": padding(2),
     "ConstantPad1d": padding(1, value=st.sampled_from([0.0, 1.5])),
@@ -275,6 +279,8 @@ CASES = {
     "UpsamplingNearest2d": upsampling(),
     "ZeroPad1d": padding(1),
     "ZeroPad2d": padding(2),
+    **recurrent_cases.CASES,
+    **attention_cases.CASES,
 }
 every_layer = pytest.mark.parametrize("name", sorted(CASES))
 
@@ -282,6 +288,7 @@ every_layer = pytest.mark.parametrize("name", sorted(CASES))
 def test_every_layer_has_a_comparison():
     classes = {name for name in nn.__all__ if inspect.isclass(getattr(nn, name))}
     not_torchs = {name for name in classes if name.startswith("Fused")}  # in test_inference.py
+    not_torchs |= set(attention_cases.TESTED_BY_THEMSELVES)
     assert set(CASES) == classes - {"Module", "ModuleList", "Parameter", "Sequential"} - not_torchs
 
 
@@ -379,6 +386,11 @@ BATCHES = {  # an input for each kind of layer that a batch goes through; the fi
     "Dropout": ({}, (4, 2), (0, 2)),
     "Dropout2d": ({}, (4, 2, 3, 3), (0, 2, 3, 3)),
     "ReLU": ({}, (4, 2), (0, 2)),
+    "TransformerEncoderLayer": (
+        {"d_model": 4, "nhead": 2, "batch_first": True},
+        (4, 3, 4),
+        (0, 3, 4),
+    ),
 }
 
 

@@ -11,7 +11,7 @@ import weakref
 import numpy as np
 import pytest
 from compare import assert_close, normal
-from op_examples import BATCH, CONSTANT, EXAMPLES, FREES_ITS_INPUTS, Draw
+from op_examples import BATCH, CONSTANT, EXAMPLES, FREES_ITS_INPUTS, PRODUCTS, Draw
 
 from scratchnet import Tensor, check_pullback, lift, no_grad, ops
 
@@ -95,7 +95,7 @@ def test_every_operation_has_an_example(name):
 
 def test_examples_are_of_operations_that_exist():
     assert set(EXAMPLES) <= set(ops.__all__)
-    assert set(CONSTANT) | FREES_ITS_INPUTS <= set(ops.__all__)
+    assert set(CONSTANT) | FREES_ITS_INPUTS | PRODUCTS <= set(ops.__all__)
 
 
 @over_all_operations
@@ -261,7 +261,11 @@ def kept_alive(example, **options):
 def test_what_no_gradient_needs_is_not_captured(name, i):
     n = len(Example(name, i).differentiable())
     assert not any(kept_alive(Example(name, i), needs=(False,) * n))
-    # These are products: the gradient of one factor needs the other factor, and a bias needs none.
+
+
+@pytest.mark.parametrize(("name", "i"), [c for c in WITH_NEEDS if c[0] in PRODUCTS])
+def test_the_gradient_of_a_factor_keeps_the_other_factor_only(name, i):
+    n = len(Example(name, i).differentiable())
     assert kept_alive(Example(name, i), needs=(True, False, False)[:n]) == [False, True, False][:n]
     assert kept_alive(Example(name, i), needs=(False, True, False)[:n]) == [True, False, False][:n]
 

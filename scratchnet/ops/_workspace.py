@@ -1,0 +1,78 @@
+"""Memory in which blocks of work are worked out, kept by each thread from one block to the next."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, TypeVar
+
+import numpy as np
+
+from scratchnet.ops._array import Array
+from scratchnet.threads import run_blocks
+
+__all__ = ["Workspace", "run"]
+
+AnyBlock = TypeVar("AnyBlock")
+
+
+class Workspace:
+    """Memory in which blocks are worked out, by name, kept from one block to the next.
+
+    Fresh memory would be mapped page by page on first writing, which costs as much as the writing.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, Array] = {}
+
+    def __call__(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Return an array with anything in it; what the name held before may be overwritten."""
+        n_bytes = prod(shape) * dtype.itemsize
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < n_bytes:
+            buffer = self._buffers[name] = np.empty(n_bytes, np.uint8)
+        entries: Array = buffer[:n_bytes].view(dtype).reshape(shape)
+        return entries
+
+
+_own = threading.local()  # each thread's workspaces that are not in use
+_freed_memory_stays = False
+
+
+def run(work: Callable[[AnyBlock, Workspace], None], blocks: Sequence[AnyBlock]) -> None:
+    """Call work(block, workspace) for all blocks, on threads, without floating-point warnings.
+
+    A thread keeps its workspace for good. What is called in between, as by a signal, gets another one.
+
+    What overflows shows in the result as infinity; and some of BLAS's kernels raise flags for numbers
+    that they load and do not use.
+    """
+
+    _let_freed_memory_stay()
+
+    def in_workspace(block: AnyBlock) -> None:
+        free = _own.__dict__.setdefault("workspaces", [])
+        workspace = free.pop() if free else Workspace()
+        try:
+            work(block, workspace)
+        finally:
+            free.append(workspace)
+
+    with np.errstate(all="ignore"):
+        run_blocks(in_workspace, blocks)
+
+
+def _let_freed_memory_stay() -> None:
+    """Let the C library keep freed memory, up to some 60 MB, for the next operation's results.
+
+    glibc gives the free end of its heap back to the system as soon as it is longer than twice the
+    largest block that it has seen freed, of those up to 32 MB (mallopt(3), M_TRIM_THRESHOLD). A process
+    that has freed only blocks of a megabyte thus returns its results' pages after each operation and
+    has them mapped anew, one by one, in the next: attention over 128 steps took three times as long.
+    A large block that is freed once changes this; it is never written to, so it takes no memory.
+    """
+    global _freed_memory_stays
+    if not _freed_memory_stays:
+        np.empty(31 << 20, np.uint8)
+        _freed_memory_stays = True

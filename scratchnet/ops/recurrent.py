@@ -1,0 +1,144 @@
+"""Reading a sequence: one memory, updated step by step, and the gradient's way back through time.
+
+A recurrent network reads from left to right. At each step it takes an entry, combines it with the
+memory of what came before, and goes on with the new memory h:
+
+    h[t] = φ(W_ih x[t] + b_ih + W_hh h[t−1] + b_hh),    φ = tanh or relu
+
+Here a whole sequence is one operation. Forwards, the products W_ih x[t] wait for nothing and are made
+for many steps at once; only W_hh h[t−1] must be made step by step.
+
+Backwards, the gradient of h[t] has two parts: what the output of this step is used for, and all that
+comes later, through h[t+1]. So the loop runs from the last step to the first (backpropagation through
+time, Werbos 1990):
+
+    a[t]       = W_ih x[t] + b_ih + W_hh h[t−1] + b_hh
+    ∂L/∂h[t]   = dy[t] + W_hhᵀ ∂L/∂a[t+1]              (beyond the last step: dh_n)
+    ∂L/∂a[t]   = φ′(a[t]) · ∂L/∂h[t]                   tanh′ = 1 − h²,  relu′ = 1 where h > 0
+
+From step t back to step s, the gradient is multiplied t − s times by W_hhᵀ and by φ′: it shrinks or
+grows like a power (the vanishing and exploding gradient). What the LSTM of `lstm.py` changes is this.
+The same weights serve at every step, so their gradients are sums over all steps, each one product:
+
+    ∂L/∂W_ih = Σ_t ∂L/∂a[t] ⊗ x[t],   ∂L/∂W_hh = Σ_t ∂L/∂a[t] ⊗ h[t−1],   ∂L/∂b = Σ_t ∂L/∂a[t]
+    ∂L/∂x[t] = W_ihᵀ ∂L/∂a[t],        ∂L/∂h[−1] = W_hhᵀ ∂L/∂a[0]
+
+φ′ needs only what the forward pass left, so it is computed for many steps at once; the loop itself
+does a product and a multiplication. One step alone is in `recurrent_cell.py`. Letters and the packing
+of unequal lengths: `_sequence.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from scratchnet.ops._array import Array, Pullback
+from scratchnet.ops._sequence import (
+    Packing,
+    Sums,
+    by_step,
+    check_lengths,
+    check_sequence,
+    columns_of,
+    narrow,
+    no_gradients,
+    of_inputs,
+    sum_of_biases,
+    wanted,
+    widen,
+)
+
+__all__ = ["rnn"]
+
+
+def rnn(
+    x: Array,
+    h0: Array | None,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array | None = None,
+    bias_hh: Array | None = None,
+    nonlinearity: str = "tanh",
+    lengths: npt.ArrayLike | None = None,
+    reverse: bool = False,
+    truncate: int | None = None,
+    *,
+    needs: tuple[bool, ...] = (True,) * 6,
+) -> tuple[tuple[Array, Array], Pullback]:
+    """Memory after every step, and after the last one, of the network that Elman described (1990).
+
+        h[t] = φ(W_ih x[t] + b_ih + W_hh h[t−1] + b_hh),    y[t] = h[t]
+
+    Backwards as derived at the top of this file.
+
+    x: (T, N, D) · h0: (N, H), None for zeros · weight_ih: (H, D) · weight_hh: (H, H) · biases: (H,)
+    → y: (T, N, H) · h_n: (N, H)
+    nonlinearity: φ, "tanh" or "relu".
+    lengths: (N,) whole numbers from 1 to T. A sample is read up to its length: y is 0 beyond it, h_n
+    is its state at that point, and what stands in x there changes nothing and gets gradient 0.
+    reverse: each sample is read from its own last entry to its first; y[t] still belongs to x[t].
+    truncate: no gradient goes from step k·truncate, in the order of reading, to the step before it;
+    the memory itself goes on (truncated backpropagation through time, Williams & Peng 1990).
+    """
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f'rnn: nonlinearity is "tanh" or "relu", got {nonlinearity!r}')
+    check_sequence("rnn", 1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+    (T, N, _), H = x.shape, len(weight_hh)
+    packing = Packing(T, N, check_lengths("rnn", lengths, T, N, truncate), reverse, truncate, H)
+    need = wanted(
+        needs,
+        x=x, h0=h0, weight_ih=weight_ih, weight_hh=weight_hh, bias_ih=bias_ih, bias_hh=bias_hh,
+    )  # fmt: skip
+
+    bias = sum_of_biases(bias_ih, bias_hh, like=weight_ih)
+    dtype = x.dtype
+    x_rows = packing.pack(x)  # (R, D)
+    h_rows = np.empty((N + packing.rows, H), dtype)  # h0, then the states after each step
+    after, h_n = h_rows[N:], np.empty((N, H), dtype)
+    h = np.zeros((H, N), dtype) if h0 is None else packing.columns(h0)
+    h_rows[:N] = h.T
+    for stretch in packing.stretches:
+        from_x = of_inputs(weight_ih, x_rows, stretch, bias)  # (H, r)
+        for run in stretch.runs:
+            h = narrow(h, run.n, h_n)
+            from_h, a = np.empty((2, H, run.n), dtype)
+            rows = after[run.rows].reshape(run.k, run.n, H)
+            for x_part, row in zip(by_step(from_x, stretch, run), rows, strict=True):
+                np.matmul(weight_hh, h, out=from_h)  # (H, H) @ (H, n) -> (H, n)
+                np.add(from_h, x_part, out=a)
+                h = np.tanh(a, out=a) if nonlinearity == "tanh" else np.maximum(a, 0.0, out=a)
+                row[...] = h.T
+    narrow(h, 0, h_n)
+    outputs = (packing.unpack(after), packing.states(h_n))
+    if not any(need.values()):
+        return outputs, no_gradients(need)
+    kept_x = x_rows if need.get("weight_ih") else None
+
+    def pullback(dys: tuple[Array | None, Array | None]) -> tuple[Array | None, ...]:
+        dy, dh_n = dys
+        dy_rows = None if dy is None else packing.pack(dy)
+        dh_last = np.zeros((H, N), dtype) if dh_n is None else packing.columns(dh_n)
+        weight_back = np.ascontiguousarray(weight_hh.T)
+        sums = Sums(need, packing, weight_ih)
+        dh = np.empty((H, 0), dtype)
+        for stretch in reversed(packing.stretches):
+            da = np.empty((H, stretch.rows.stop - stretch.rows.start), dtype)  # ∂L/∂a
+            for run in reversed(stretch.runs):
+                h = columns_of(after[run.rows], run)
+                slope = 1.0 - h * h if nonlinearity == "tanh" else (h > 0).astype(dtype)  # φ′(a)
+                dy_run = None if dy_rows is None else columns_of(dy_rows[run.rows], run)
+                dh = widen(dh, run.n, dh_last)
+                for t in reversed(range(run.k)):
+                    if dy_run is not None:
+                        dh += dy_run[t]
+                    da_t = slope[t]
+                    da_t *= dh
+                    dh = np.matmul(weight_back, da_t)  # (H, H) @ (H, n) -> (H, n)
+                if packing.is_cut(run):
+                    dh = np.zeros_like(dh)
+                by_step(da, stretch, run)[...] = slope
+            sums.add(stretch, da, da, kept_x, h_rows)
+        return sums.collect(h0=packing.states(dh.T))
+
+    return outputs, pullback
