@@ -16,7 +16,17 @@ from typing import Any
 from benchmarks import machine, table
 from benchmarks.harness import is_installed, measure
 
-GROUPS = ("conv", "attention", "inference", "tape", "memory", "startup", "metrics", "validation")
+GROUPS = (
+    "conv",
+    "recurrent",
+    "attention",
+    "inference",
+    "tape",
+    "memory",
+    "startup",
+    "metrics",
+    "validation",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -37,7 +37,6 @@ class Workspace:
 
 
 _own = threading.local()  # each thread's workspaces that are not in use
-_freed_memory_stays = False
 
 
 def run(work: Callable[[AnyBlock, Workspace], None], blocks: Sequence[AnyBlock]) -> None:
@@ -49,8 +48,6 @@ def run(work: Callable[[AnyBlock, Workspace], None], blocks: Sequence[AnyBlock])
     that they load and do not use.
     """
 
-    _let_freed_memory_stay()
-
     def in_workspace(block: AnyBlock) -> None:
         free = _own.__dict__.setdefault("workspaces", [])
         workspace = free.pop() if free else Workspace()
@@ -61,18 +58,3 @@ def run(work: Callable[[AnyBlock, Workspace], None], blocks: Sequence[AnyBlock])
 
     with np.errstate(all="ignore"):
         run_blocks(in_workspace, blocks)
-
-
-def _let_freed_memory_stay() -> None:
-    """Let the C library keep freed memory, up to some 60 MB, for the next operation's results.
-
-    glibc gives the free end of its heap back to the system as soon as it is longer than twice the
-    largest block that it has seen freed, of those up to 32 MB (mallopt(3), M_TRIM_THRESHOLD). A process
-    that has freed only blocks of a megabyte thus returns its results' pages after each operation and
-    has them mapped anew, one by one, in the next: attention over 128 steps took three times as long.
-    A large block that is freed once changes this; it is never written to, so it takes no memory.
-    """
-    global _freed_memory_stays
-    if not _freed_memory_stays:
-        np.empty(31 << 20, np.uint8)
-        _freed_memory_stays = True
