@@ -62,9 +62,9 @@ def load_names(*, return_X_y: bool = False) -> Any:
 
 
 def load_alice() -> str:
-    """Return the first eight of the twelve chapters of "Alice's Adventures in Wonderland".
+    """Return the first four of the twelve chapters of "Alice's Adventures in Wonderland".
 
-    Lewis Carroll, 1865, in English: 100,798 characters, 67 different ones, in lines of at most 71.
+    Lewis Carroll, 1865, in English: 47,271 characters, 67 different ones, in lines of at most 67.
     Quotations stand between ` and '. Source and licence: `files/alice.md`.
 
     >>> load_alice()[86:149]
