@@ -9,10 +9,12 @@ from plotting.drawn import CURVES, scores_of
 from scratchnet.linear_model import LogisticRegression
 from scratchnet.model_selection import KFold
 from scratchnet.plotting import (
+    AttentionDisplay,
     ConfusionMatrixDisplay,
     LearningCurveDisplay,
     PrecisionRecallDisplay,
     RocCurveDisplay,
+    TokenWeightsDisplay,
     plot_folds,
 )
 
@@ -111,6 +113,8 @@ PICTURES = {
     "learning": lambda ax=None: LearningCurveDisplay.from_estimator(
         LogisticRegression(), X4, Y4, cv=2, train_sizes=[2], ax=ax
     ),
+    "attention": lambda ax=None: AttentionDisplay([[0.2, 0.8]], "ab", "c").plot(ax),
+    "token weights": lambda ax=None: TokenWeightsDisplay([[0.2, 0.8]], ["ab"]).plot(ax),
     "folds": lambda ax=None: plot_folds(KFold(2), X4, Y4, ax=ax),
 }
 
