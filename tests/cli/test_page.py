@@ -60,8 +60,8 @@ def test_numbers_have_a_true_minus_and_zero_has_no_sign(value, places, text):
 
 
 def test_numbers_in_tables_stand_to_the_right_and_words_do_not():
-    row = page.table(["a"], [["1,234", "98.5%", "conv 3", "−2"]])
-    assert re.findall(r'class="number">([^<]*)<', row) == ["1,234", "98.5%", "−2"]
+    row = page.table(["a"], [["1,234", "98.5%", "conv 3", "−2", "3e−12", "3 e"]])
+    assert re.findall(r'class="number">([^<]*)<', row) == ["1,234", "98.5%", "−2", "3e−12"]
 
 
 def decode(uri):

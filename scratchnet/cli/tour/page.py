@@ -232,5 +232,5 @@ def _panel(inner: str, label: str) -> str:
 
 
 def _cell(text: str) -> str:
-    kind = ' class="number"' if re.fullmatch(r"[−+-]?[\d.,]+( ?[%×\d]*)", text) else ""
+    kind = ' class="number"' if re.fullmatch(r"[−+-]?[\d.,]+(e[−+]\d+)?( ?[%×\d]*)", text) else ""
     return f"<td{kind}>{inline(text)}</td>"

@@ -1,4 +1,4 @@
-"""What section 6 computes: the confusion matrix of tumours, and what is read from it."""
+"""What section 7 computes: the confusion matrix of tumours, and what is read from it."""
 
 from __future__ import annotations
 

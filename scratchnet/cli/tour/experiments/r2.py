@@ -1,4 +1,4 @@
-"""What section 8 computes: R² of the mean, of a model, and of one that has learned by heart.
+"""What section 9 computes: R² of the mean, of a model, and of one that has learned by heart.
 
 `N` patients; `y` the progress of diabetes within a year.
 """

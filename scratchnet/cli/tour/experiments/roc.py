@@ -1,4 +1,4 @@
-"""What section 7 computes: every threshold at once, the area under the curve, and one to use.
+"""What section 8 computes: every threshold at once, the area under the curve, and one to use.
 
 `N` samples; positive is predicted where the score is at or above the threshold.
 """

@@ -1,4 +1,4 @@
-"""What section 5 computes: three ways to split samples into folds, and what cross-validation costs.
+"""What section 6 computes: three ways to split samples into folds, and what cross-validation costs.
 
 `N` samples, `k` folds.
 """

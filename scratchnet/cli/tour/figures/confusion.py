@@ -1,4 +1,4 @@
-"""How section 6 is drawn. Each `paint_…` takes matplotlib's Axes first and computes nothing new."""
+"""How section 7 is drawn. Each `paint_…` takes matplotlib's Axes first and computes nothing new."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How section 5 is drawn. Each `paint_…` takes matplotlib's Axes first and computes nothing new."""
+"""How section 6 is drawn. Each `paint_…` takes matplotlib's Axes first and computes nothing new."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 6: the confusion matrix, precision and recall."""
+"""Section 7: the confusion matrix, precision and recall."""
 
 from __future__ import annotations
 

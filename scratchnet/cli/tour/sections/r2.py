@@ -1,4 +1,4 @@
-"""Section 8: R², and what 0, 1 and a negative one mean."""
+"""Section 9: R², and what 0, 1 and a negative one mean."""
 
 from __future__ import annotations
 

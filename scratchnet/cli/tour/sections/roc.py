@@ -1,4 +1,4 @@
-"""Section 7: all thresholds at once, the area under the ROC curve, and a threshold to use."""
+"""Section 8: all thresholds at once, the area under the ROC curve, and a threshold to use."""
 
 from __future__ import annotations
 

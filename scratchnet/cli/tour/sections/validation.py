@@ -1,4 +1,4 @@
-"""Section 5: cross-validation. Three ways to split, what it costs, and which model to use."""
+"""Section 6: cross-validation. Three ways to split, what it costs, and which model to use."""
 
 from __future__ import annotations
 
