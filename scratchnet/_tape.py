@@ -143,7 +143,7 @@ def _require_unchanged(leaf: Leaf | Version, node: Node) -> None:
         name = node.pullback.__qualname__.partition(".")[0]
         raise RuntimeError(
             f"a Tensor{which} has been changed in place since it was used in {name}: "
-            "call backward before the optimiser's step"
+            "call backward before the optimiser's step, and detach a state that is carried over it"
         )
 
 

@@ -154,6 +154,7 @@ def _wrap_outputs(
     def of_all(gathered: dict[int, Array]) -> tuple[Any, ...]:
         return pullback(tuple(gathered.get(i) for i in range(n)))
 
+    of_all.__qualname__ = pullback.__qualname__  # names the operation in errors
     node = Node(of_all, parents)
     return tuple(_wrap(out, Node(_as_entry(i), (node,))) for i, out in enumerate(outputs))
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scratchnet.ops._array import whole_number, whole_numbers
+
 __all__ = ["ctc_beam_search", "ctc_greedy_decode"]
 
 Labels = npt.NDArray[np.int64]
@@ -21,6 +23,7 @@ Readings = list[tuple[Labels, float]]  # labellings and their log-probabilities
 
 _NONE = -1  # stands for the label and for the parent of a prefix that has none
 _DEAD = -2  # stands in the beam where there are fewer prefixes than places
+_ROUNDED = 1e-3  # what ln p of half precision may be above 0: ln(1 + 2⁻¹⁰)
 
 
 def ctc_greedy_decode(
@@ -56,20 +59,22 @@ def ctc_beam_search(
     n_best: int = 1,
     blank: int = 0,
 ) -> Any:
-    """Return the n most probable labellings that a beam finds, and their log-probabilities.
+    """Return the n_best most probable labellings that a beam finds, and their log-probabilities.
 
-        b[t](l)   = p[t](blank) · (b + a)[t−1](l)                                ends with a blank
+        b[−1](empty) = 1, all others 0                                           before the first step
+        b[t](l)   = p[t](blank) · (b[t−1] + a[t−1])(l)                           ends with a blank
         a[t](l)   = p[t](c) · a[t−1](l)                                          ends with its label c:
-                  + p[t](c) · (b + a)[t−1](l′), or p[t](c) · b[t−1](l′) if l′ ends with c too
+                  + p[t](c) · (b[t−1] + a[t−1])(l′), or p[t](c) · b[t−1](l′) if l′ ends with c too
 
     For each prefix l in the beam, b is the probability of all paths up to t that read as l and end with
-    a blank, a that of those that end with its last label c; l′ is l without it. After each step the
+    a blank, a that of those that end with its last label c; l′ is l without c. After each step the
     beam_size prefixes of largest b + a are kept. What falls out takes the probability of its paths
     along, so what is returned is a lower bound; if nothing with a probability above 0 ever fell out, it
-    is exact, and the n are the best of all. Which of several equally probable prefixes falls out is not
-    said.
+    is exact, and the n_best are the best of all. Which of several equally probable prefixes falls out is
+    unspecified.
 
-    log_probs: (T, N, K), or (T, K) for one line, natural logarithms · input_lengths: (N,), None for T
+    log_probs: (T, N, K), or (T, K) for one line, natural logarithms: ValueError for what is above 0
+    input_lengths: (N,), None for T each
     → for each of N lines a list of pairs (labels, log-probability), the best first: n_best, or as many
     as have a probability above 0 in the beam; one such list for one line
     Source: Graves 2012, "Supervised sequence labelling", section 7.5.2; Hannun et al. 2014,
@@ -88,8 +93,14 @@ def ctc_beam_search(
     behind = np.arange(len(scores))[:, None] >= steps
     certain = np.where(np.arange(scores.shape[2]) == blank, 0.0, -np.inf)
     scores = np.where(behind[:, :, None], certain, scores.astype(np.float64))  # (T, N, K)
+    if (too_large := scores > _ROUNDED).any():
+        t, i, k = np.argwhere(too_large)[0]
+        raise ValueError(
+            f"the logarithm of a probability is at most 0, got {scores[t, i, k]} at time {t} of line "
+            f"{i}, class {k}: log_softmax turns scores into log_probs, np.log probabilities"
+        )
 
-    beam = _Beam(scores.shape[1], int(beam_size), blank)
+    beam = _Beam(scores.shape[1], int(beam_size), int(blank))
     for step in scores:
         beam.advance(step)
     readings = beam.best(int(n_best))
@@ -108,7 +119,7 @@ class _Beam:
         self.numbers: dict[tuple[int, int], int] = {}
         self.parents, self.labels = [_NONE] * n, [_NONE] * n  # of every number
         self.prefix = np.arange(n)[:, None]  # (N, B), all of these
-        self.parent = self.last = np.full((n, 1), _NONE)
+        self.parent = self.last = np.full((n, 1), _NONE)  # of those in the beam, (N, B)
         self.with_blank = np.zeros((n, 1))  # ln b
         self.with_label = np.full((n, 1), -np.inf)  # ln a
 
@@ -124,7 +135,8 @@ class _Beam:
         grown[row, np.arange(width), label] = self.with_blank + step[row, label]
         grown[:, :, self.blank] = -np.inf
 
-        # Each prefix as it is. Where it is what another one in the beam grows to, they are one.
+        # Each prefix as it is. If its parent is in the beam too, the parent grown by its last label is
+        # the same prefix: the two are added, and the grown one is struck out.
         with_blank = total + step[:, self.blank, None]
         with_label = self.with_label + step[row, label]
         line, child, parent = np.nonzero(self.parent[:, :, None] == self.prefix[:, None, :])
@@ -145,7 +157,9 @@ class _Beam:
         self.parent = np.where(is_new, self.prefix[row, source], self.parent[row, source])
         self.last = np.where(is_new, (best - width) % n_classes, self.last[row, source])
         self.prefix = self.prefix[row, source]
-        dead = score == -np.inf  # of no probability, and perhaps a second time what is in the beam
+        # Probability 0: struck out above, or impossible. It is marked, for it may be a prefix that is
+        # in the beam already.
+        dead = score == -np.inf
         self.prefix[dead], self.parent[dead] = _DEAD, _NONE
         self._number(is_new & ~dead)
 
@@ -194,6 +208,7 @@ def _checked(
     is_batch = scores.ndim == 3
     scores = scores if is_batch else scores[:, None]
     n_steps, n, n_classes = scores.shape
+    blank = whole_number("blank", blank)
     if not 0 <= blank < n_classes:
         raise ValueError(
             f"blank is one of the {n_classes} classes 0 … {n_classes - 1}, got {blank}"
@@ -201,9 +216,7 @@ def _checked(
     if input_lengths is None:
         steps = np.full(n, n_steps)
     else:
-        steps = np.asarray(input_lengths)
-        if steps.size and steps.dtype.kind not in "iu":
-            raise TypeError(f"input_lengths are integers, got {steps.dtype} {steps.shape}")
+        steps = whole_numbers("input_lengths", input_lengths)
         if steps.ndim > 1 or steps.size != n:
             raise ValueError(f"input_lengths: one for each of {n} lines, got {steps.shape}")
         steps = steps.reshape(n).astype(np.int64)

@@ -19,7 +19,7 @@ import numpy as np
 from scratchnet import ops
 from scratchnet._in_place import in_place
 from scratchnet.autograd import Tensor, lift
-from scratchnet.ops import _array
+from scratchnet.ops import _array, activation
 from scratchnet.ops._array import Array
 from scratchnet.ops.normalization import check_channels
 from scratchnet.ops.shape import flat_shape
@@ -134,6 +134,9 @@ transpose = lift(ops.transpose)
 unfold = lift(ops.unfold)
 var = lift(ops.var)
 where = lift(ops.where)
+
+for _name in activation.__all__:  # a layer that holds one is pickled by module and name: these
+    globals()[_name].__module__ = __name__
 
 _batch_norm_training = lift(ops.batch_norm)
 _instance_norm = lift(ops.instance_norm)

@@ -40,15 +40,16 @@ class Lines:
     target_lengths: tuple[int, ...]
     behind: int = 0  # steps and labels behind the longest length
     seed: int = 0
+    highest: float = np.inf  # of the log-probabilities
 
     @property
     def n(self):
         return len(self.input_lengths)
 
     def log_probs(self, dtype=np.float64):
-        """Any numbers, not normalised."""
+        """Any numbers up to the highest, not normalised."""
         shape = max(self.input_lengths, default=1) + self.behind, self.n, self.n_classes
-        return normal(shape, self.seed, dtype)
+        return np.minimum(normal(shape, self.seed, dtype), self.highest)
 
     def targets(self):
         """Labels (N, S), few enough classes that some repeat."""
@@ -81,7 +82,7 @@ def ctc_layer(draw):
 
 
 @st.composite
-def lines(draw, max_steps=5, max_classes=3, min_lines=0):
+def lines(draw, max_steps=5, max_classes=3, min_lines=0, highest=np.inf):
     n_classes = draw(st.integers(2, max_classes))
     n = draw(st.integers(min_lines, 3))
     return Lines(
@@ -91,4 +92,5 @@ def lines(draw, max_steps=5, max_classes=3, min_lines=0):
         tuple(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))),
         draw(st.integers(0, 1)),
         draw(st.integers(0, 99)),
+        highest,
     )

@@ -39,6 +39,17 @@ def test_a_state_that_is_loaded_between_forward_and_backward_is_noticed_in_a_fro
         loss.backward()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU", "LSTMCell"])
+def test_an_operation_of_several_outputs_is_named_as_well(name, dtype):
+    layer = getattr(nn, name)(2, 3).to(dtype)
+    loss = layer(np.ones((4, 2), dtype))[0].sum()  # one sequence, or a batch
+    mark_changed(next(layer.parameters()))
+    op = name.lower().replace("cell", "_cell")
+    with pytest.raises(RuntimeError, match=f"used in {op}: .* detach a state that is carried over"):
+        loss.backward()
+
+
 def test_a_leaf_that_was_frozen_after_its_use_gets_no_gradient():
     p = nn.Parameter(np.ones(2))
     loss = (p * 2.0).sum()

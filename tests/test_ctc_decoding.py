@@ -50,8 +50,8 @@ def test_of_equal_classes_the_first_is_on_the_path():
 # ---------------------------------------------------------------- the beam
 
 
-@given(lines(max_steps=5))
-@example(Lines(3, 2, (5, 1), (0, 0), 1))
+@given(lines(max_steps=5, highest=0.0))
+@example(Lines(3, 2, (5, 1), (0, 0), 1, highest=-1.0))
 def test_a_beam_of_all_prefixes_gives_every_labelling_its_whole_probability(case):
     found = ctc_beam_search(case.log_probs(), case.lengths[0], EVERYTHING, EVERYTHING, case.blank)
     assert len(found) == case.n
@@ -77,7 +77,7 @@ def test_a_smaller_beam_gives_each_labelling_once_with_at_most_its_probability(n
         assert log_p <= -loss * max(len(labels), 1) + ERROR
 
 
-@given(lines(max_steps=8, max_classes=5), st.integers(1, 6))
+@given(lines(max_steps=8, max_classes=5, highest=0.0), st.integers(1, 6))
 def test_lines_in_a_batch_are_read_as_each_of_them_alone(case, size):
     found = ctc_beam_search(case.log_probs(), case.lengths[0], size, 3, case.blank)
     greedy = ctc_greedy_decode(case.log_probs(), case.lengths[0], case.blank)
@@ -187,7 +187,12 @@ BAD = [
     ({"input_lengths": [4, 5]}, ValueError, r"a length is 1 … 4, got 5 for line 1"),
     ({"input_lengths": [4]}, ValueError, r"one for each of 2 lines, got \(1,\)"),
     ({"input_lengths": [1.5, 2.0]}, TypeError, r"integers, got float64"),
+    ({"input_lengths": [[4], [4, 4]]}, ValueError, "input_lengths are integers in one array"),
     ({"blank": 3}, ValueError, r"one of the 3 classes 0 … 2, got 3"),
+    ({"blank": 1.5}, TypeError, "blank is a whole number, got 1.5"),
+    ({"blank": 1.0}, TypeError, "blank is a whole number, got 1.0"),
+    ({"blank": True}, TypeError, "blank is a whole number, got True"),
+    ({"blank": None}, TypeError, "blank is a whole number, got None"),
 ]
 
 
@@ -200,11 +205,30 @@ def test_bad_input_is_an_error_with_the_values_in_hand(decode, change, error, me
 
 @pytest.mark.parametrize("decode", [ctc_greedy_decode, ctc_beam_search])
 def test_nan_is_an_error_that_says_where_unless_it_stands_behind_the_end(decode):
-    log_probs = normal((4, 2, 3))
+    log_probs = -np.abs(normal((4, 2, 3)))
     log_probs[3, 1, 2] = np.nan
     with pytest.raises(ValueError, match="NaN at time 3 of line 1, class 2"):
         decode(log_probs)
     assert len(decode(log_probs, [4, 3])) == 2
+
+
+def test_the_beam_refuses_what_is_the_logarithm_of_no_probability():
+    log_probs = log_softmax(normal((4, 2, 3)))[0]
+    with pytest.raises(ValueError, match=r"at most 0, got .* at time 0 of line 0, class 0: log_"):
+        ctc_beam_search(np.exp(log_probs))
+    log_probs[3, 1, 2] = np.inf
+    with pytest.raises(ValueError, match="at most 0, got inf at time 3 of line 1, class 2"):
+        ctc_beam_search(log_probs)
+    assert len(ctc_beam_search(log_probs, [4, 3])) == 2
+
+
+def test_logarithms_of_rounded_probabilities_may_be_a_little_above_0():
+    rounded_up = np.nextafter(np.float16(1), np.float16(2))
+    p = np.array([[rounded_up, 0.0], [0.5, 0.5]], np.float16)
+    with np.errstate(divide="ignore"):
+        log_probs = np.log(p)
+    assert log_probs.max() > 0
+    assert decoded(ctc_beam_search(log_probs))[0][0] == ()
 
 
 @pytest.mark.parametrize("name", ["beam_size", "n_best"])

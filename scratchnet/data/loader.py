@@ -76,6 +76,11 @@ class DataLoader:
                 "batch_sampler makes the batches, and excludes batch_size, shuffle, drop_last and "
                 f"rng; got {batch_size}, {shuffle}, {drop_last} and {rng}"
             )
+        if isinstance(batch_sampler, Iterator):
+            raise ValueError(
+                "batch_sampler gives its batches anew in every pass; after one pass there is nothing "
+                f"left of {batch_sampler!r}"
+            )
         self.dataset = as_dataset(dataset)
         self.batch_size = positive_integer("batch_size", batch_size)
         self.batch_sampler = batch_sampler
@@ -104,6 +109,9 @@ class DataLoader:
                 indices = np.asarray(batch)
                 if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
                     raise ValueError(f"a batch_sampler gives lists of indices, got {batch!r}")
+                n = len(self.dataset)
+                if (outside := indices[(indices < -n) | (indices >= n)]).size:
+                    raise IndexError(f"index {outside[0]} is outside a data set of {n} samples")
                 yield indices.astype(np.intp, copy=False)
             return
         n = len(self.dataset)

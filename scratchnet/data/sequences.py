@@ -12,7 +12,9 @@ N batch, T time.
 
 from __future__ import annotations
 
+from cmath import isfinite
 from collections.abc import Iterator, Sequence
+from numbers import Complex, Real
 from typing import Any
 
 import numpy as np
@@ -41,9 +43,11 @@ def pad_sequence(
 
     sequences: N arrays (T_n, *), equal but for T_n → y: (T, N, *), or (N, T, *) with batch_first
 
-    Their dtype is kept; where dtypes differ they are promoted (torch rounds to the first one's). The
-    lengths are `[len(s) for s in sequences]`; `pad_collate` returns both. No sequences, shapes that
-    differ behind the first axis, and a padding_value that the dtype cannot hold raise a ValueError.
+    Their dtype is kept; where dtypes differ they are promoted (torch rounds to the first one's). An
+    empty list has none, beside others. The lengths are `[len(s) for s in sequences]`; `pad_collate`
+    returns both. No sequences, shapes that differ behind the first axis, integers that only floats
+    could hold together (int64 and uint64), and a padding_value that is no number or that the dtype
+    cannot hold, but for the rounding of floats, raise a ValueError.
 
     >>> pad_sequence([[1, 2, 3], [4]], batch_first=True)
     array([[1, 2, 3],
@@ -51,26 +55,45 @@ def pad_sequence(
     """
     if padding_side not in ("left", "right"):
         raise ValueError(f'padding_side must be "left" or "right", got {padding_side!r}')
+    sequences = list(sequences)
     arrays = [np.asarray(sequence) for sequence in sequences]
     shapes = [array.shape for array in arrays]
     if len({shape[1:] for shape in shapes}) != 1 or () in shapes:
         raise ValueError(f"sequences must be arrays (T_n, *) with one shape *, got shapes {shapes}")
-    values = np.concatenate(arrays)  # (Σ T_n, *)
-    if values.dtype.kind not in "biufc":
-        raise ValueError(f"sequences must hold numbers, got {values.dtype}: encode them first")
-    with np.errstate(invalid="ignore"):  # NaN as an integer, which the next line finds
-        padding = np.asarray(padding_value).astype(values.dtype)
-    if values.dtype.kind in "biu" and padding != padding_value:
-        raise ValueError(f"padding_value {padding_value} does not fit sequences of {values.dtype}")
+    # An empty list is an array of float64 only because no entry says otherwise.
+    pairs = zip(arrays, sequences, strict=True)
+    dtypes = [a.dtype for a, s in pairs if a.size or hasattr(s, "dtype")] or [arrays[0].dtype]
+    dtype = np.result_type(*dtypes)
+    if dtype.kind not in "biufc":
+        raise ValueError(f"sequences must hold numbers, got {dtype}: encode them first")
+    if dtype.kind == "f" and all(d.kind in "biu" for d in dtypes):
+        raise ValueError(f"no integers hold all of {set(map(str, dtypes))}: convert them first")
+    padding = _as_padding(padding_value, dtype)
+    values = np.concatenate([a.astype(dtype, copy=False) for a in arrays])  # (Σ T_n, *)
 
     lengths = np.array([len(array) for array in arrays])[:, None]  # (N, 1)
     n, longest = len(arrays), int(lengths.max())
     first = (n, longest) if batch_first else (longest, n)
-    y = np.full(first + values.shape[1:], padding)
+    y = np.full(first + values.shape[1:], padding, dtype)
     rows = y if batch_first else y.swapaxes(0, 1)  # (N, T, *): a view
     step = np.arange(longest) if padding_side == "right" else np.arange(longest)[::-1]
     rows[step < lengths] = values  # the mask goes through its places in the order of the values
     return y
+
+
+def _as_padding(value: Any, dtype: np.dtype[Any]) -> Any:
+    """Return the number in this dtype; raise unless it is one that the dtype can hold."""
+    number = value.item() if isinstance(value, np.ndarray | np.generic) else value
+    if isinstance(number, Complex if dtype.kind == "c" else Real):
+        with np.errstate(all="ignore"):
+            try:
+                padding = dtype.type(number)
+                may_round = dtype.kind in "fc"
+                if isfinite(padding) == isfinite(number) if may_round else padding == number:
+                    return padding
+            except (OverflowError, ValueError):  # 2**70 and NaN as integers
+                pass
+    raise ValueError(f"padding_value {value} does not fit sequences of {dtype}")
 
 
 def pad_collate(
@@ -90,7 +113,7 @@ def pad_collate(
     get their lengths too. For other options: `functools.partial(pad_collate, batch_first=True)`.
 
     A list of arrays is columns to a DataLoader: sequences without labels are put in tuples,
-    `[(sequence,) for sequence in sequences]`.
+    `[(sequence,) for sequence in sequences]`. A sample of several fields is a tuple, no list and no dict.
 
     >>> pad_collate([([5, 6], 0), ([7], 1)], batch_first=True)
     (array([[5, 6],
@@ -103,12 +126,23 @@ def pad_collate(
         raise ValueError(f"samples of one batch differ in their number of fields: {numbers}")
     batch: list[Any] = []
     for field in zip(*samples, strict=True):
+        if isinstance(field[0], dict) or _is_ragged(field[0]):
+            raise ValueError(f"pad_collate takes the fields of a sample in a tuple, got {field[0]}")
         if np.ndim(field[0]) == 0:
             batch.append(default_collate(field))
         else:
             padded = pad_sequence(field, batch_first, padding_value)
             batch += [padded, np.array([len(sequence) for sequence in field], np.int64)]
     return tuple(batch)
+
+
+def _is_ragged(field: Any) -> bool:
+    """Whether this is a list of what differs in shape, so no sequence (T, *)."""
+    try:
+        np.ndim(field)
+    except ValueError:
+        return True
+    return False
 
 
 class BucketBatchSampler:
@@ -165,7 +199,8 @@ class BucketBatchSampler:
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[NDArray[np.intp]]:
-        n, n_batches, size = len(self.lengths), len(self), self.batch_size
+        n, n_batches = len(self.lengths), len(self)
+        size = min(self.batch_size, max(1, n))
         # Both draws come before the first batch, so the state at the beginning fixes the epoch.
         order, place = np.arange(n), np.arange(n_batches)
         if self.shuffle:
@@ -174,7 +209,7 @@ class BucketBatchSampler:
         if self.drop_last:
             order = order[: n_batches * size]
         # By bucket, then by length; lexsort is stable. A bucket is whole batches, so none crosses.
-        bucket = np.arange(len(order)) // (size * self.bucket_size_multiplier)
+        bucket = np.arange(len(order)) // min(size * self.bucket_size_multiplier, max(1, n))
         order = order[np.lexsort((self.lengths[order], bucket))]
         for b in place:
             yield order[b * size : (b + 1) * size]

@@ -4,7 +4,8 @@
     BPTTIterator    parallel streams read from their beginning to their end, so that a recurrent
                     network's state goes on from batch to batch
 
-Both give views of the array of tokens, which is not copied, and which the views cannot change.
+Both give views of the array of tokens, which is not copied, and which the views cannot change. What is
+pickled or deep-copied is the tokens, once.
 
 N batch, T time, n number of tokens.
 """
@@ -12,6 +13,7 @@ N batch, T time, n number of tokens.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,16 +50,19 @@ class SlidingWindows(TensorDataset):
     """
 
     def __init__(self, tokens: ArrayLike, length: int, stride: int | None = None) -> None:
-        array = _as_tokens(tokens)
-        length = positive_integer("length", length)
-        stride = length if stride is None else positive_integer("stride", stride)
+        array = self.tokens = _as_tokens(tokens)
+        length = self.length = positive_integer("length", length)
+        self.stride = length if stride is None else positive_integer("stride", stride)
         if len(array) <= length:
             raise ValueError(
                 f"a window of {length} tokens and the target after it need {length + 1} tokens, "
                 f"got {len(array)}"
             )
-        windows = sliding_window_view(array, length + 1)[::stride]  # (len, T + 1), read-only
+        windows = sliding_window_view(array, length + 1)[:: self.stride]  # (len, T + 1), read-only
         super().__init__(windows[:, :-1], windows[:, 1:])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.tokens, self.length, self.stride)
 
 
 class BPTTIterator:
@@ -96,7 +101,7 @@ class BPTTIterator:
         drop_last: bool = False,
         batch_first: bool = False,
     ) -> None:
-        array = _as_tokens(tokens)
+        array = self.tokens = _as_tokens(tokens)
         n_streams = positive_integer("batch_size", batch_size)
         self.bptt_len = positive_integer("bptt_len", bptt_len)
         self.drop_last, self.batch_first = drop_last, batch_first
@@ -108,6 +113,10 @@ class BPTTIterator:
             )
         self.inputs = array[: n_streams * length].reshape(n_streams, length)  # (N, L)
         self.targets = array[1 : n_streams * length + 1].reshape(n_streams, length)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make = partial(type(self), drop_last=self.drop_last, batch_first=self.batch_first)
+        return make, (self.tokens, len(self.inputs), self.bptt_len)
 
     def __len__(self) -> int:
         length = self.inputs.shape[1]

@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from scratchnet import functional, nn
+from scratchnet.nn._checks import require_dtype, size
+from scratchnet.ops._array import whole_numbers
 
 __all__ = ["CRNN"]
 
@@ -55,13 +57,14 @@ class CRNN(nn.Module):
         hidden_size: int = 128,
         num_layers: int = 2,
     ) -> None:
+        height, channels = size("height", height), tuple(channels)
         rows = height >> len(channels)
         if len(channels) < _HALVINGS or rows < 1:
             raise ValueError(
                 f"channels names at least {_HALVINGS} stages, each of which halves the height "
-                f"{height}, got {tuple(channels)}"
+                f"{height}, got {channels}"
             )
-        self.height, self.in_channels = height, in_channels
+        self.height, self.in_channels = height, size("in_channels", in_channels)
         self.features = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(c_in, c_out, 3, padding=1, bias=False),
@@ -91,7 +94,10 @@ class CRNN(nn.Module):
 
     def output_lengths(self, widths: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Return how many columns T remain of so many columns of pixels: input_lengths of CTCLoss."""
-        return self._shrunk(widths, len(self.features))
+        found = whole_numbers("widths", widths).astype(np.int64)
+        if (found < 0).any():
+            raise ValueError(f"widths are at least 0, got {found.min()}")
+        return self._shrunk(found, len(self.features))
 
     def _shrunk(self, widths: npt.ArrayLike, stages: int) -> npt.NDArray[np.int64]:
         """Return the widths after the first stages: a pool leaves out an odd column at the end."""
@@ -99,6 +105,7 @@ class CRNN(nn.Module):
 
     def _checked_lengths(self, x: Any, widths: Any) -> Any:
         """Return the columns that each line keeps, or None for all; raise if x or widths do not fit."""
+        require_dtype(self, x, next(self.recurrent.parameters()).dtype)
         form = (self.in_channels, self.height)
         if x.ndim != 4 or x.shape[1:3] != form or x.shape[3] < 2**_HALVINGS:
             raise ValueError(
@@ -106,11 +113,9 @@ class CRNN(nn.Module):
             )
         if widths is None:
             return None
-        found, n, w = np.asarray(widths), x.shape[0], x.shape[3]
-        if found.shape != (n,) or (n and found.dtype.kind not in "iu"):
-            raise ValueError(
-                f"widths takes one integer for each of {n} lines, got {found.dtype} {found.shape}"
-            )
+        found, n, w = whole_numbers("widths", widths), x.shape[0], x.shape[3]
+        if found.shape != (n,):
+            raise ValueError(f"widths takes one integer for each of {n} lines, got {found.shape}")
         wrong = (found < 2**_HALVINGS) | (found > w)
         if wrong.any():
             at = int(np.argmax(wrong))

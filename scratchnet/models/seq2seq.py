@@ -50,15 +50,18 @@ class Seq2Seq(nn.Module):
     """Encoder in both directions, decoder with additive attention, a linear map to the tokens.
 
         h_j = [→h_j; ←h_j]                        the encoder's memories of the source x_1 … x_S
-        s_0 = tanh(W_s [→h_S; ←h_1] + b_s)        for an LSTM the same for c_0, with rows of its own
+        s_0 = tanh(W_s [→h_S; ←h_1] + b_s)
         a_ij = softmax_j v · tanh(W_q s_i−1 + W_k h_j),   c_i = Σ_j a_ij h_j
         s_i = cell([e(y_i−1); c_i], s_i−1)
         p(y_i | y_<i, x) = softmax(W_o [s_i; c_i] + b_o)
 
+    For an LSTM the s_i here is its h; its cell state starts like s_0, with rows of W_s and b_s of its own.
+
     Backwards, s_i gets its gradient from three: W_o, the cell at i + 1 and the query at i + 1. h_j gets
-    one from every token of the target, Σ_i a_ij ∂L/∂c_i and what comes through the scores. From a token
-    to the step that it looked at that is one link, however far apart they are; without attention all
-    would have to go through s_0.
+    one from every token of the target, Σ_i a_ij ∂L/∂c_i and what comes through the scores, besides what
+    comes through the encoder's own memory and, at its two ends, through s_0. From a token to the step
+    that it looked at there is one link, however far apart they are; without attention all would have to
+    go through s_0.
 
     In the paper s_0 is made of ←h_1 alone, and a hidden layer (maxout) that also sees e(y_i−1) stands in
     the place of W_o.
@@ -244,7 +247,7 @@ class _Beam:
         step = np.where(self.ended[:, :, None], certain, log_probs.reshape(n, size, n_tokens))
         scores = (self.score[:, :, None] + step).reshape(n, size * n_tokens)
         best = np.empty((n, size), np.intp)
-        for k in range(size):  # far less than sorting, where B is small and K large
+        for k in range(size):  # cheaper than sorting, where B is small and K large
             best[:, k] = scores.argmax(axis=1)
             self.score[:, k] = scores[self.row, best[:, k]]
             scores[self.row, best[:, k]] = -np.inf

@@ -1,7 +1,7 @@
 """A classifier of sequences that tells which steps it looked at.
 
 A recurrent network reads the tokens, and its memories at all steps are pooled into one vector, from
-which the classes are told. Pooling by attention gives each step a weight; drawn over the letters
+which the class is predicted. Pooling by attention gives each step a weight; drawn over the letters
 (`scratchnet.plotting.TokenWeightsDisplay`) they show what counted.
 
 Letters: N batch, T time, H features of the memory of one direction, D of the memory of all directions
@@ -37,8 +37,11 @@ class SequenceClassifier(nn.Module):
         "last"         c = the memory of each direction after all it reads: h_L forwards, h_1 backwards
         logits         W_c c + b_c
 
-    With "attention" and "mean" a gradient comes to every step directly, da_t = dc · h_t and
-    dh_t = a_t dc + (what goes through e_t); with "last" only through the memory.
+    With "attention" and "mean" a gradient comes to every step directly; with "last" only through the
+    memory. For "mean" it is dh_t = dc/L, for "attention"
+
+        da_t = dc · h_t,   de_t = a_t (da_t − Σ_s≤L a_s da_s)
+        dh_t = a_t dc + Wᵀ [(1 − tanh²(W h_t + b)) ⊙ v] de_t
 
     cell: "lstm", "gru" or "rnn" · dropout: the probability with which entries are left out in training:
     of the embedding, between recurrent layers, and of c · padding_idx: see `nn.Embedding` · rng: what
@@ -117,7 +120,8 @@ class SequenceClassifier(nn.Module):
 
     def _last(self, final: Any) -> Any:
         """Return the final memory of the last layer, both directions side by side: (N, D)."""
-        h = final[0] if isinstance(final, tuple) else final  # (L·B, N, H); of an LSTM (h, c)
+        # h is (layers · directions, N, H); an LSTM gives the pair (h, c)
+        h = final[0] if isinstance(final, tuple) else final
         directions = 1 + self.recurrent.bidirectional
         return functional.concatenate([h[k] for k in range(-directions, 0)], dim=1)
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import no_array
+from scratchnet.ops._array import no_array, whole_number
 
 
 def size(name: str, value: Any) -> int:
     """Return a number of channels or features as an int; raise unless it is a whole number above 0."""
-    try:
-        n = index(value)
-    except TypeError:
-        raise TypeError(f"{name} is a whole number, got {value!r}") from None
+    n = whole_number(name, value)
     if n < 1:
         raise ValueError(f"{name} must be at least 1, got {n}")
     return n
+
+
+def flag(layer: Any, name: str, value: Any) -> bool:
+    """Return an option that is on or off; raise for a number, an argument that has slipped."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{type(layer).__name__}: {name} is True or False, got {value!r}")
+    return value
 
 
 def require_dtype(layer: Any, x: Any, dtype: np.dtype[Any], key: str = "x") -> None:
@@ -31,7 +34,7 @@ def require_dtype(layer: Any, x: Any, dtype: np.dtype[Any], key: str = "x") -> N
         return
     name = type(layer).__name__
     if not isinstance(found, np.dtype):
-        raise no_array(name, x)
+        raise no_array(name, x, "" if key == "x" else key)
     other_way = f", or the module with .to(np.{found})" if found.kind == "f" else ""
     raise TypeError(
         f"{name} holds {dtype} arrays, {key} is {found} {x.shape}: "

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet import functional
+from scratchnet.autograd import Tensor, is_grad_enabled
 from scratchnet.nn import init
 from scratchnet.nn._checks import require_dtype, size
 from scratchnet.nn._masks import reshaped_mask
@@ -51,8 +52,12 @@ class AdditiveAttention(Module):
             init.uniform_(weight, -bound, bound, rng)
 
     def project(self, key: Any) -> Any:
-        """Return W_k key, (…, S, A), for a decoder that asks the same keys at every step."""
-        return functional.linear(key, self.weight_key)
+        """Return W_k key, (…, S, A), for a decoder that asks the same keys at every step.
+
+        As from a call of the module, an array gives an array in eval mode and under `no_grad`.
+        """
+        records = isinstance(key, Tensor) or (self.training and is_grad_enabled())
+        return functional.linear(key, self.weight_key if records else self.weight_key.data)
 
     def forward(
         self, query: Any, key: Any, value: Any = None, mask: Any = None, projected: Any = None

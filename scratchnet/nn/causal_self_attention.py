@@ -72,6 +72,8 @@ class CausalSelfAttention(Module):
         require_dtype(self, x, self.out_proj.weight.dtype)
         if x.ndim != 3 or x.shape[-1] != self.embed_dim:
             raise ValueError(f"CausalSelfAttention takes x (N, T, {self.embed_dim}), got {x.shape}")
+        if not isinstance(cache, KeyValueCache | None):
+            raise TypeError(f"the cache is a KeyValueCache or None, got {type(cache).__name__}")
         n, t, e = x.shape
         h, g, d = self.num_heads, self.num_kv_heads, self.head_dim
         q, k, v = functional.split(self.in_proj(x), [e, g * d, g * d], -1)

@@ -13,6 +13,7 @@ from scratchnet.nn import init
 from scratchnet.nn._checks import size
 from scratchnet.nn.module import Module
 from scratchnet.nn.parameter import Parameter
+from scratchnet.ops._array import no_array, whole_number
 from scratchnet.random import Rng
 
 __all__ = ["Embedding"]
@@ -60,8 +61,10 @@ class Embedding(Module):
                 )
         n = self.num_embeddings = size("num_embeddings", num_embeddings)
         self.embedding_dim = size("embedding_dim", embedding_dim)
-        if padding_idx is not None and not -n <= padding_idx < n:
-            raise ValueError(f"padding_idx {padding_idx} is none of the {n} tokens")
+        if padding_idx is not None:
+            padding_idx = whole_number("padding_idx", padding_idx)
+            if not -n <= padding_idx < n:
+                raise ValueError(f"padding_idx {padding_idx} is none of the {n} tokens")
         self.padding_idx = None if padding_idx is None else padding_idx % n
         if _weight is None:
             self.weight = Parameter(np.empty((n, self.embedding_dim), np.float32), not _freeze)
@@ -87,10 +90,14 @@ class Embedding(Module):
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
     ) -> Self:
-        """Return a layer around a table that exists, (tokens, features); an array is not copied.
+        """Return a layer around a table that exists, (tokens, features).
+
+        An array is not copied, and keeps its dtype; numbers in a list become float32.
 
         freeze: whether it stays as it is in training. The row of padding_idx is not set to 0.
         """
+        if not isinstance(embeddings, np.ndarray | Tensor | list | tuple):
+            raise no_array("from_pretrained", embeddings)
         shape = np.shape(embeddings)
         if len(shape) != 2:
             raise ValueError(f"from_pretrained takes a table (tokens, features), got {shape}")

@@ -137,6 +137,7 @@ def eye_(tensor: Tensor) -> Tensor:
     As the weight_hh of a ReLU network it hands the memory on unchanged at first.
     Source: Le, Jaitly & Hinton 2015.
     """
+    _require_tensor(tensor)
     if tensor.ndim != 2:
         raise ValueError(f"eye_ fills a matrix, got {tensor.shape}")
     return _fill(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
@@ -154,6 +155,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, rng: Rng = None) -> Tensor:
     weight_hh of a layer with gates is filled as a whole, (G·H, H) with orthonormal columns, as in torch.
     Sources: Saxe, McClelland & Ganguli 2014; Mezzadri 2007, section 5 (signs).
     """
+    _require_tensor(tensor)
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_ fills two or more dimensions, got {tensor.shape}")
     rows, columns = tensor.shape[0], prod(tensor.shape[1:])
@@ -167,7 +169,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, rng: Rng = None) -> Tensor:
 def _fan(tensor: Tensor, mode: str) -> int:
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"mode is 'fan_in' or 'fan_out', got {mode!r}")
-    return fan_in_and_out(tensor)[mode == "fan_out"]
+    # At least 1: with a fan of 0 there is no entry to fill, whatever its variance.
+    return max(1, fan_in_and_out(tensor)[mode == "fan_out"])
 
 
 def _draw(tensor: Tensor, draw: Callable[[int], npt.NDArray[np.float64]]) -> Tensor:
@@ -179,9 +182,13 @@ def _draw(tensor: Tensor, draw: Callable[[int], npt.NDArray[np.float64]]) -> Ten
     return tensor
 
 
-def _fill(tensor: Tensor, values: float | npt.NDArray[Any]) -> Tensor:
+def _require_tensor(tensor: Any) -> None:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"a Tensor is filled in place, got {type(tensor).__name__}")
+
+
+def _fill(tensor: Tensor, values: float | npt.NDArray[Any]) -> Tensor:
+    _require_tensor(tensor)
     mark_changed(tensor)
     np.copyto(tensor.data, values, casting="same_kind")
     return tensor

@@ -42,7 +42,7 @@ class KeyValueCache:
     def append(self, key: Any, value: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Keep new keys and values, (N, H, T, D) each, and return all so far, (N, H, S + T, D).
 
-        What is returned are views of what is kept: they are not to be written to.
+        What is returned are read-only views of what is kept.
         """
         key, value = _array("key", key), _array("value", value)
         if key.ndim != 4 or key.shape[:3] != value.shape[:3] or value.ndim != 4:
@@ -50,10 +50,13 @@ class KeyValueCache:
                 f"KeyValueCache takes key and value (N, H, T, D), got {key.shape} and {value.shape}"
             )
         start, end = self._length, self._length + key.shape[2]
-        keys, values = _with_room(self._keys, key, end), _with_room(self._values, value, end)
+        keys = _with_room(self._keys, key, start, end)
+        values = _with_room(self._values, value, start, end)
         keys[:, :, start:end], values[:, :, start:end] = key, value
         self._keys, self._values, self._length = keys, values, end
-        return keys[:, :, :end], values[:, :, :end]
+        keys, values = keys[:, :, :end], values[:, :, :end]
+        keys.flags.writeable = values.flags.writeable = False
+        return keys, values
 
 
 def _array(name: str, x: Any) -> npt.NDArray[Any]:
@@ -71,23 +74,24 @@ def _array(name: str, x: Any) -> npt.NDArray[Any]:
 
 
 def _with_room(
-    kept: npt.NDArray[Any] | None, new: npt.NDArray[Any], length: int
+    kept: npt.NDArray[Any] | None, new: npt.NDArray[Any], start: int, end: int
 ) -> npt.NDArray[Any]:
-    """Return the array that is kept, or a longer one with its entries, that has room for this length.
+    """Return the array that is kept, or a longer one with its S = start entries, that has room for end.
 
     Its length at least doubles, so S appends copy each entry about once.
     """
     n, h, _, d = new.shape
     if kept is None:
-        return np.empty((n, h, length, d), new.dtype)
+        return np.empty((n, h, end, d), new.dtype)
     room = kept.shape[2]
     if (kept.shape[:2], kept.shape[3], kept.dtype) != ((n, h), d, new.dtype):
+        filled = kept[:, :, :start].shape
         raise ValueError(
-            f"KeyValueCache holds (N, H, S, D) = {kept.shape} {kept.dtype}, which does not go on with "
+            f"KeyValueCache holds (N, H, S, D) = {filled} {kept.dtype}, which does not go on with "
             f"{new.shape} {new.dtype}: a new text takes a new cache"
         )
-    if length <= room:
+    if end <= room:
         return kept
-    longer = np.empty((n, h, max(length, 2 * room), d), kept.dtype)
+    longer = np.empty((n, h, max(end, 2 * room), d), kept.dtype)
     longer[:, :, :room] = kept
     return longer

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from scratchnet import functional
 from scratchnet.nn.module import Module
+from scratchnet.ops._array import whole_number
 
 __all__ = [
     "BCEWithLogitsLoss",
@@ -115,7 +116,8 @@ class CTCLoss(Module):
     def __init__(
         self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
     ) -> None:
-        self.blank, self.reduction, self.zero_infinity = blank, reduction, zero_infinity
+        self.blank = whole_number("blank", blank)
+        self.reduction, self.zero_infinity = reduction, zero_infinity
 
     def forward(self, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any) -> Any:
         return functional.ctc_loss(

@@ -20,6 +20,7 @@ from scratchnet.nn import init
 from scratchnet.nn._checks import require_dtype, size
 from scratchnet.nn.module import Module
 from scratchnet.nn.parameter import Parameter
+from scratchnet.ops._array import no_array
 from scratchnet.random import Rng
 
 __all__ = ["LearnedPositions", "RotaryPositions", "SinusoidalPositions"]
@@ -45,20 +46,21 @@ class SinusoidalPositions(Module):
 
     def __init__(self, embed_dim: int) -> None:
         self.embed_dim = size("embed_dim", embed_dim)
-        self._table = np.empty((0, self.embed_dim))
 
     def forward(self, x: Any, offset: int = 0) -> Any:
         start, end = _span(self, x, self.embed_dim, offset)
-        if end > len(self._table):
-            self._table = self._waves(max(end, 2 * len(self._table)))
-        return x + self._table[start:end].astype(x.dtype)  # (…, T, D) + (T, D)
+        if x.dtype.kind != "f":
+            raise TypeError(f"SinusoidalPositions takes floating x, got {x.dtype} {x.shape}")
+        return x + self._waves(start, end).astype(x.dtype)  # (…, T, D) + (T, D)
 
-    def _waves(self, length: int) -> np.ndarray[Any, Any]:
-        """Return P (length, D), in float64: the angles of far positions need the digits."""
-        i = np.arange(self.embed_dim)
-        frequencies = 10000.0 ** (-(i - i % 2) / self.embed_dim)
-        angles = np.arange(length)[:, None] * frequencies
-        return np.where(i % 2 == 0, np.sin(angles), np.cos(angles))
+    def _waves(self, start: int, end: int) -> np.ndarray[Any, Any]:
+        """Return the rows P_start … P_{end−1}, in float64: the angles of far positions need the digits."""
+        d = self.embed_dim
+        angles = np.arange(start, end)[:, None] * 10000.0 ** (-np.arange(0, d, 2) / d)  # (T, ⌈D/2⌉)
+        waves = np.empty((end - start, d))
+        waves[:, 0::2] = np.sin(angles)
+        waves[:, 1::2] = np.cos(angles[:, : d // 2])
+        return waves
 
     def extra_repr(self) -> str:
         return f"{self.embed_dim}"
@@ -113,6 +115,8 @@ class RotaryPositions(Module):
         self.head_dim, self.base, self.interleaved = size("head_dim", head_dim), base, interleaved
         if self.head_dim % 2:
             raise ValueError(f"RotaryPositions turns pairs of features: head_dim={head_dim} is odd")
+        if not base > 0:
+            raise ValueError(f"RotaryPositions takes a positive base, got {base}")
 
     def forward(self, x: Any, offset: int = 0) -> Any:
         start, _ = _span(self, x, self.head_dim, offset)
@@ -124,6 +128,8 @@ class RotaryPositions(Module):
 
 def _span(layer: Module, x: Any, n_features: int, offset: int) -> tuple[int, int]:
     """Return the first position and the one after the last; raise unless x (…, T, D) and offset fit."""
+    if not isinstance(getattr(x, "dtype", None), np.dtype):
+        raise no_array(type(layer).__name__, x)
     if x.ndim < 2 or x.shape[-1] != n_features:
         raise ValueError(f"{type(layer).__name__} takes x (…, T, {n_features}), got {x.shape}")
     start = index(offset)

@@ -23,11 +23,11 @@ import numpy.typing as npt
 
 from scratchnet import functional
 from scratchnet.nn import init
-from scratchnet.nn._checks import require_dtype, size
+from scratchnet.nn._checks import flag, require_dtype, size
 from scratchnet.nn.module import Module
 from scratchnet.nn.parameter import Parameter
 from scratchnet.nn.recurrent_cell import require_pair
-from scratchnet.ops._array import require_probability
+from scratchnet.ops._array import whole_number
 from scratchnet.random import Rng, resolve_rng
 
 __all__ = ["GRU", "LSTM", "RNN"]
@@ -55,17 +55,16 @@ class _Recurrent(Module):
         self.input_size = size("input_size", input_size)
         self.hidden_size = size("hidden_size", hidden_size)
         self.num_layers = size("num_layers", num_layers)
-        for key, flag in (
-            ("bias", bias),
-            ("batch_first", batch_first),
-            ("bidirectional", bidirectional),
-        ):
-            if not isinstance(flag, bool):  # a number here is an argument that has slipped
-                raise TypeError(f"{name}: {key} is True or False, got {flag!r}")
-        if isinstance(dropout, bool):
-            raise TypeError(f"{name}: dropout is a probability, got {dropout}")
-        require_probability(name, dropout)
-        if not 0 <= proj_size < self.hidden_size:
+        self.bias = flag(self, "bias", bias)
+        self.batch_first = flag(self, "batch_first", batch_first)
+        self.bidirectional = flag(self, "bidirectional", bidirectional)
+        if isinstance(dropout, bool) or not isinstance(dropout, int | float | np.floating):
+            raise TypeError(f"{name}: dropout is a probability, got {dropout!r}")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"{name}: dropout is a probability, got {dropout}")
+        self.dropout = float(dropout)
+        self.proj_size = whole_number("proj_size", proj_size)
+        if not 0 <= self.proj_size < self.hidden_size:
             raise ValueError(
                 f"{name}: proj_size is 0 for none, or below hidden_size={hidden_size}, "
                 f"got {proj_size}"
@@ -75,8 +74,6 @@ class _Recurrent(Module):
                 f"{name}: dropout={dropout} has no effect with one layer: it is between layers",
                 stacklevel=3,
             )
-        self.bias, self.batch_first = bias, batch_first
-        self.dropout, self.bidirectional, self.proj_size = float(dropout), bidirectional, proj_size
         self.rng = None if rng is None else resolve_rng(rng)
         rows, features = self.n_gates * self.hidden_size, self.input_size
         for suffixes in self._suffixes():
@@ -159,6 +156,11 @@ class _Recurrent(Module):
 
     def _require_input(self, x: Any, lengths: Any) -> None:
         name, features = type(self).__name__, self.input_size
+        if hasattr(x, "batch_sizes") and hasattr(x, "data"):
+            raise TypeError(
+                f"{name} takes a padded array and lengths=, not a PackedSequence: "
+                "pad_packed_sequence gives both"
+            )
         require_dtype(self, x, next(self.parameters()).dtype)
         if x.ndim not in (2, 3) or x.shape[-1] != features:
             batch = "(N, T, D)" if self.batch_first else "(T, N, D)"
@@ -216,8 +218,10 @@ class RNN(_Recurrent):
 
     lengths: the number of steps of each sample, (N,), in any order, in place of torch's
     PackedSequence: what stands beyond is not read, the output is 0 there, and h_n is that at the
-    sample's own end, where the backward direction begins. truncate: gradients do not cross steps
-    truncate, 2·truncate, … of either direction, counted as it reads; the memory does.
+    sample's own end, where the backward direction begins. torch's flatten_parameters and all_weights
+    are left out as well: no weights are laid out for a GPU, and parameters() gives all of them.
+    truncate: gradients do not cross steps truncate, 2·truncate, … of either direction, counted as it
+    reads; the memory does.
 
     nonlinearity: "tanh" or "relu". bias: whether there are biases. dropout: the probability with which
     each entry of the output of a layer, but for the last, is left out in training. bidirectional:

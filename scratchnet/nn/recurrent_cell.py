@@ -18,7 +18,7 @@ import numpy as np
 from scratchnet import functional
 from scratchnet.autograd import Tensor
 from scratchnet.nn import init
-from scratchnet.nn._checks import require_dtype, size
+from scratchnet.nn._checks import flag, require_dtype, size
 from scratchnet.nn.module import Module
 from scratchnet.nn.parameter import Parameter
 from scratchnet.random import Rng, resolve_rng
@@ -36,7 +36,7 @@ class _Cell(Module):
     def __init__(self, input_size: int, hidden_size: int, bias: bool, rng: Rng) -> None:
         self.input_size = size("input_size", input_size)
         self.hidden_size = size("hidden_size", hidden_size)
-        self.bias = bias
+        self.bias = flag(self, "bias", bias)
         rows = self.n_gates * self.hidden_size
         self.weight_ih = Parameter(np.empty((rows, self.input_size), np.float32))
         self.weight_hh = Parameter(np.empty((rows, self.hidden_size), np.float32))

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from scratchnet.nn import init
-from scratchnet.nn._checks import size
 from scratchnet.nn._masks import is_causal_mask, later_keys
 from scratchnet.nn.containers import ModuleList
 from scratchnet.nn.module import Module
@@ -24,6 +23,7 @@ from scratchnet.nn.transformer_layer import (
     TransformerDecoderLayer,
     TransformerEncoderLayer,
 )
+from scratchnet.ops._array import no_array, whole_number
 from scratchnet.random import Rng, resolve_rng
 
 __all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]
@@ -34,7 +34,8 @@ class TransformerEncoder(Module):
 
         memory = norm(layer_n(… layer_1(src)))
 
-    The copies start with the weights of encoder_layer, which is not itself among them. A generator
+    The copies start with the weights of encoder_layer, which is not itself among them; there may be 0
+    (where torch makes the stack, but cannot call it). A generator
     that its dropouts draw from is shared by all, so that no two layers draw the same mask.
 
     norm: a module, usually `LayerNorm` after layers with norm_first · enable_nested_tensor: there are
@@ -65,7 +66,7 @@ class TransformerEncoder(Module):
         mask: (S, S) or (N·nhead, S, S) · src_key_padding_mask: (N, S) · is_causal: each position sees
         itself and those before; None asks whether the mask says exactly that, which is faster.
         """
-        is_causal = is_causal_mask(mask) if is_causal is None else is_causal
+        mask, is_causal = _by_flag(mask, is_causal, self.layers)
         for layer in self.layers:
             src = layer(
                 src, src_mask=mask, src_key_padding_mask=src_key_padding_mask, is_causal=is_causal
@@ -101,7 +102,7 @@ class TransformerDecoder(Module):
 
         tgt_is_causal: None asks whether tgt_mask is exactly the causal mask, which is faster.
         """
-        tgt_is_causal = is_causal_mask(tgt_mask) if tgt_is_causal is None else tgt_is_causal
+        tgt_mask, tgt_is_causal = _by_flag(tgt_mask, tgt_is_causal, self.layers)
         for layer in self.layers:
             tgt = layer(
                 tgt,
@@ -190,6 +191,9 @@ class Transformer(Module):
         The padding of src is not known to the decoder: memory_key_padding_mask is usually the same
         mask as src_key_padding_mask, and has to be given too.
         """
+        for name, x in (("src", src), ("tgt", tgt)):
+            if not isinstance(getattr(x, "dtype", None), np.dtype):
+                raise no_array("Transformer", x, name)
         batch_axis = 0 if self.batch_first else 1
         if (
             src.ndim != tgt.ndim
@@ -229,10 +233,22 @@ class Transformer(Module):
         return np.where(later_keys(sz, sz), -np.inf, 0.0).astype(dtype)
 
 
+def _by_flag(mask: Any, is_causal: bool | None, layers: ModuleList) -> tuple[Any, bool]:
+    """Return the mask and the flag for all layers: the flag alone where the mask says the same.
+
+    Then no layer has to compare the mask again. A layer of the user's own gets the mask too, since it
+    may not know the flag.
+    """
+    if is_causal is False or not is_causal_mask(mask):
+        return mask, bool(is_causal)
+    ours = all(isinstance(x, TransformerEncoderLayer | TransformerDecoderLayer) for x in layers)
+    return None if ours else mask, True
+
+
 def _copies(layer: Module, num_layers: int) -> ModuleList:
     """Return num_layers deep copies that share the layer's generators of random numbers."""
+    if whole_number("num_layers", num_layers) < 0:
+        raise ValueError(f"a stack has 0 layers or more, got {num_layers}")
     rngs = [getattr(module, "rng", None) for module in layer.modules()]
     shared = {id(rng): rng for rng in rngs if rng is not None}
-    return ModuleList(
-        copy.deepcopy(layer, dict(shared)) for _ in range(size("num_layers", num_layers))
-    )
+    return ModuleList(copy.deepcopy(layer, dict(shared)) for _ in range(num_layers))

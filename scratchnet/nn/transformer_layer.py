@@ -36,20 +36,11 @@ __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
 Activation = str | Callable[[Any], Any]
 
 
-def _relu(x: Any) -> Any:
-    return functional.relu(x)
-
-
-def _gelu(x: Any) -> Any:
-    return functional.gelu(x)
-
-
-# Functions of this file, by which a layer can be pickled; a lifted operation cannot.
-_ACTIVATIONS = {"relu": _relu, "gelu": _gelu, functional.relu: _relu, functional.gelu: _gelu}
+_ACTIVATIONS = {"relu": functional.relu, "gelu": functional.gelu}
 
 
 def _as_function(activation: Activation) -> Callable[[Any], Any]:
-    function = _ACTIVATIONS.get(activation, activation)
+    function = _ACTIVATIONS.get(activation) if isinstance(activation, str) else activation
     if not callable(function):
         raise ValueError(f"activation is 'relu', 'gelu' or a function, got {activation!r}")
     return function

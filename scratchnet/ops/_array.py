@@ -6,6 +6,7 @@ Nothing here is an operation; `__init__.py` tells how one is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -133,16 +134,20 @@ def masked(dy: Array, keep: Array) -> Array:
     return np.asarray(np.multiply(bits, keep, dtype=bits.dtype)).view(dy.dtype)
 
 
-def in_float32(op: Callable[..., tuple[Any, Pullback]], *arguments: Any) -> tuple[Any, Pullback]:
+def in_float32(
+    op: Callable[..., tuple[Any, Pullback]], *arguments: Any, **options: Any
+) -> tuple[Any, Pullback]:
     """Return op(*arguments) and its pullback for halves, computed in float32 and rounded to halves.
 
-    For sums: one of halves would end at 65504, and stop growing by 1 at 2048.
+    For sums: one of halves would end at 65504, and stop growing by 1 at 2048. And for products, which
+    NumPy makes of halves without BLAS, many times slower. options are passed on as they are.
     """
-    out, pullback = op(*[_cast(a, np.float32) for a in arguments])
+    out, pullback = op(*[_cast(a, np.float32) for a in arguments], **options)
 
     def pullback_of_halves(dy: Any) -> tuple[Any, ...]:
         return tuple([_cast(dx, np.float16) for dx in pullback(_cast(dy, np.float32))])
 
+    pullback_of_halves.__qualname__ = pullback.__qualname__  # names the operation in errors
     return _cast(out, np.float16), pullback_of_halves
 
 
@@ -188,6 +193,31 @@ def no_array(name: str, x: Any, key: str = "") -> TypeError:
     path = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     way = "; its numpy() is an array" if hasattr(x, "numpy") else ""
     return TypeError(f"{name} takes an array or a Tensor{key and f' as {key}'}, got {path}{way}")
+
+
+def whole_number(name: str, value: Any) -> int:
+    """Return an argument as an int; raise unless it is one. A bool is an argument that has slipped."""
+    if not isinstance(value, bool):
+        try:
+            return index(value)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} is a whole number, got {value!r}")
+
+
+def whole_numbers(name: str, values: Any) -> Array:
+    """Return labels or lengths as an array of integers, nothing at all too; raise if they are others."""
+    try:
+        found = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} are integers in one array, got {values!r}") from None
+    except TypeError:  # of another library, and not in memory that NumPy can read
+        raise no_array(name, values) from None
+    if not found.size:
+        return found.astype(np.int64)
+    if found.dtype.kind not in "iu":
+        raise TypeError(f"{name} are integers, got {found.dtype} {found.shape}")
+    return found
 
 
 def require_same_dtype(name: str, **arrays: Array | None) -> None:

@@ -4,11 +4,12 @@ Inside an operation a batch is *packed*: the longest sample comes first, so that
 read at a step are the first ones, and nothing is computed for padding. A packed array has R rows, one
 for each entry that is read: all of step 0, then all of step 1, and so on.
 
-States are columns, (H, n), where torch's are rows: the product of a step is then W h with W as it
-stands, and the gates come out as slabs (H, n) without gaps, so that one call of NumPy takes several.
+States are columns, (H, w), where torch's are rows: the product of a step is then W h with W as it
+stands, and each gate is a slab (H, w) without gaps behind the one before, so that one call of NumPy
+takes several.
 
 Letters: T steps, N samples, D features, H hidden features, G rows of the weights (H for each gate),
-n samples still being read at a step, k steps of a run, R rows read in all, r rows of a stretch.
+w samples still being read at a step, k steps of a run, s rows of a stretch, R rows read in all.
 """
 
 from __future__ import annotations
@@ -19,25 +20,32 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scratchnet.ops._array import Array, Pullback, no_array, require_same_dtype, shapes_of
+from scratchnet.ops._array import (
+    Array,
+    Pullback,
+    no_array,
+    require_same_dtype,
+    shapes_of,
+    whole_numbers,
+)
 
 __all__: list[str] = []
 
-ROOM = 1 << 15  # numbers in one slab of a run: some of them together stay in the second-level cache
+ROOM = 1 << 15  # numbers in one slab of a run: its five or six slabs stay in the second-level cache
 ROWS = 512  # of a stretch: enough for a product at full speed
 
 
 class Run(NamedTuple):
-    """Consecutive steps at which the same n samples are read, few enough to stay in the cache."""
+    """Consecutive steps at which the same w samples are read, few enough to stay in the cache."""
 
     first: int  # the first step
     k: int  # steps
-    n: int  # samples
-    rows: slice  # where its k·n rows stand in a packed array
+    w: int  # samples
+    rows: slice  # where its k·w rows stand in a packed array
 
 
 class Stretch(NamedTuple):
-    """Runs that one product serves, for those that need not wait for the state before."""
+    """Neighbouring runs whose products with x, and with the gradients of the gates, are one each."""
 
     runs: list[Run]
     rows: slice
@@ -46,7 +54,8 @@ class Stretch(NamedTuple):
 class Packing:
     """Which rows are read at each step, and how to bring arrays there and back.
 
-    reverse: each sample is read from its own end. truncate: no run crosses a multiple of it.
+    reverse: each sample is read from its own end. truncate: no run crosses a step that is a multiple
+    of it.
     """
 
     def __init__(
@@ -58,15 +67,16 @@ class Packing:
         self.previous: Array | None = None  # of each packed row: its h[t−1] among h0 and all h
         widths = np.full(T, N)  # samples read at each step
         if lengths is not None or reverse:
-            longest = np.full(N, T) if lengths is None else lengths
-            self.order = np.argsort(-longest, kind="stable")
-            widths = N - np.cumsum(np.bincount(longest, minlength=T + 1))[:T]
+            ends = np.full(N, T) if lengths is None else lengths
+            self.order = np.argsort(-ends, kind="stable")
+            widths = N - np.cumsum(np.bincount(ends, minlength=T + 1))[:T]  # lengths above t
             step, start = np.repeat(np.arange(T), widths), np.cumsum(widths) - widths
             place = np.arange(len(step)) - start[step]
             sample = self.order[place]
-            self.index = (longest[sample] - 1 - step if reverse else step) * N + sample
+            self.index = (ends[sample] - 1 - step if reverse else step) * N + sample
             self.previous = np.where(step == 0, place, N + start[step - 1] + place)
         self.rows = int(widths.sum())
+        # An empty batch is one empty stretch, whose sums are the zeros to return.
         self.stretches: list[Stretch] = [] if self.rows else [Stretch([], slice(0, 0))]
         for run in _runs(widths.tolist(), min(ROOM // max(H, 1), ROWS), truncate):
             last = self.stretches[-1] if self.stretches else None
@@ -104,22 +114,22 @@ class Packing:
         return self.truncate is not None and run.first > 0 and run.first % self.truncate == 0
 
     def before(self, h_rows: Array, rows: slice) -> Array:
-        """Return h[t−1] of packed rows: (r, H). h_rows: (N + R, H), h0 and then h after each step."""
+        """Return h[t−1] of packed rows: (s, H). h_rows: (N + R, H), h0 and then h after each step."""
         return h_rows[rows if self.previous is None else self.previous[rows]]
 
 
 def _runs(widths: list[int], room: int, truncate: int | None) -> Iterator[Run]:
-    """Yield the runs: steps of one width, at most room // n of them, within a truncated stretch."""
+    """Yield the runs: steps of one width, at most room // w of them, with no cut of truncate inside."""
     first = row = 0
-    while first < len(widths) and (n := widths[first]):
-        end = min(len(widths), first + max(1, room // n))
+    while first < len(widths) and (w := widths[first]):
+        end = min(len(widths), first + max(1, room // w))
         if truncate is not None:
             end = min(end, first + truncate - first % truncate)
         last = first + 1
-        while last < end and widths[last] == n:
+        while last < end and widths[last] == w:
             last += 1
-        yield Run(first, last - first, n, slice(row, row + (last - first) * n))
-        row += (last - first) * n
+        yield Run(first, last - first, w, slice(row, row + (last - first) * w))
+        row += (last - first) * w
         first = last
 
 
@@ -132,32 +142,32 @@ def sum_of_biases(bias_ih: Array | None, bias_hh: Array | None, like: Array) -> 
     return bias
 
 
-def narrow(state: Array, n: int, final: Array) -> Array:
-    """Return the first n columns of a state. The other samples end here: theirs go into `final` (N, H)."""
-    if n < state.shape[1]:
-        final[n : state.shape[1]] = state[:, n:].T
-        state = state[:, :n].copy()
+def narrow(state: Array, w: int, final: Array) -> Array:
+    """Return the first w columns of a state. The other samples end here: theirs go into `final` (N, H)."""
+    if w < state.shape[1]:
+        final[w : state.shape[1]] = state[:, w:].T
+        state = state[:, :w].copy()
     return state
 
 
-def widen(dstate: Array, n: int, dfinal: Array) -> Array:
-    """Return the gradient of a state for n samples, backwards where `narrow` left some out.
+def widen(dstate: Array, w: int, dfinal: Array) -> Array:
+    """Return the gradient of a state for w samples, backwards where `narrow` left some out.
 
     Those that end here begin with the gradient of their final state, dfinal (H, N).
     """
-    if n > dstate.shape[1]:
-        dstate = np.concatenate([dstate, dfinal[:, dstate.shape[1] : n]], axis=1)
+    if w > dstate.shape[1]:
+        dstate = np.concatenate([dstate, dfinal[:, dstate.shape[1] : w]], axis=1)
     return dstate
 
 
 def of_inputs(weight: Array, x_rows: Array, stretch: Stretch, bias: Array) -> Array:
-    """Return what the inputs of a stretch add to the gates, W xᵀ + b: (G, r).
+    """Return what the inputs of a stretch add to the gates, W xᵀ + b: (G, s).
 
-    weight: (G, D) · x_rows: (R, D) · bias: (G,). For few samples it is a view of the product the other
-    way round, in which the column of a step has no gaps.
+    weight: (G, D) · x_rows: (R, D) · bias: (G,). For few samples it is made as x Wᵀ and
+    transposed: then the few columns of a step lie together in memory.
     """
     x = x_rows[stretch.rows]
-    if any(run.n < 8 for run in stretch.runs):
+    if any(run.w < 8 for run in stretch.runs):
         return (x @ weight.T + bias).T
     out = weight @ x.T
     out += bias[:, None]
@@ -165,22 +175,22 @@ def of_inputs(weight: Array, x_rows: Array, stretch: Stretch, bias: Array) -> Ar
 
 
 def slabs_of(kept: Array, features: int, run: Run) -> Array:
-    """Return the part of a flat array that belongs to a run, (k, features, n); a new one of an empty."""
+    """Return the part of a flat array that belongs to a run, (k, features, w); a new one if none is kept."""
     if not kept.size:
-        return np.empty((run.k, features, run.n), kept.dtype)
+        return np.empty((run.k, features, run.w), kept.dtype)
     part = kept[features * run.rows.start : features * run.rows.stop]
-    return part.reshape(run.k, features, run.n)
+    return part.reshape(run.k, features, run.w)
 
 
 def by_step(columns: Array, stretch: Stretch, run: Run) -> Array:
-    """Return the columns of a run among those of its stretch, (G, r), step by step: (k, G, n)."""
+    """Return a view of the columns of a run among those of its stretch, (G, s): (k, G, w)."""
     at = slice(run.rows.start - stretch.rows.start, run.rows.stop - stretch.rows.start)
-    return columns[:, at].reshape(len(columns), run.k, run.n).swapaxes(0, 1)
+    return columns[:, at].reshape(len(columns), run.k, run.w).swapaxes(0, 1)
 
 
 def columns_of(rows: Array, run: Run) -> Array:
-    """Return the rows of a run as columns for each step: (k·n, H) → (k, H, n)."""
-    return np.ascontiguousarray(rows.reshape(run.k, run.n, -1).transpose(0, 2, 1))
+    """Return the rows of a run as columns for each step: (k·w, H) → (k, H, w)."""
+    return np.ascontiguousarray(rows.reshape(run.k, run.w, -1).transpose(0, 2, 1))
 
 
 def wanted(needs: tuple[bool, ...], **arrays: Array | None) -> dict[str, bool]:
@@ -211,14 +221,14 @@ class Sums:
     def add(
         self, stretch: Stretch, da_x: Array, da_h: Array, x_rows: Array | None, h_rows: Array
     ) -> None:
-        """Add what a stretch contributes. da_x, da_h: (G, r), the gradients beside W_ih and W_hh."""
+        """Add what a stretch contributes. da_x, da_h: (G, s), the gradients beside W_ih and W_hh."""
         rows = stretch.rows
         if self.need.get("x"):
-            np.matmul(da_x.T, self.weight_ih, out=self.found["x"][rows])  # (r, G) @ (G, D)
+            np.matmul(da_x.T, self.weight_ih, out=self.found["x"][rows])  # (s, G) @ (G, D)
         if x_rows is not None:
-            self._add("weight_ih", da_x @ x_rows[rows])  # (G, r) @ (r, D) -> (G, D)
+            self._add("weight_ih", da_x @ x_rows[rows])  # (G, s) @ (s, D) -> (G, D)
         if self.need.get("weight_hh"):
-            self._add("weight_hh", da_h @ self.packing.before(h_rows, rows))  # (G, r) @ (r, H)
+            self._add("weight_hh", da_h @ self.packing.before(h_rows, rows))  # (G, s) @ (s, H)
         for name, da in (("bias_ih", da_x), ("bias_hh", da_h)):
             if self.need.get(name):
                 self._add(name, da.sum(axis=1))
@@ -254,6 +264,9 @@ def check_sequence(
         "x": x, "h0": h0, "c0": c0, "weight_ih": weight_ih, "weight_hh": weight_hh,
         "bias_ih": bias_ih, "bias_hh": bias_hh, "weight_hr": weight_hr,
     }  # fmt: skip
+    for key in ("x", "weight_ih", "weight_hh"):
+        if arrays[key] is None:  # which for the others means that they are not there
+            raise no_array(name, None, key)
     require_same_dtype(name, **arrays)
     shapes = shapes_of(**arrays)
     if x.ndim != 3 or weight_ih.ndim != 2 or weight_hh.ndim != 2 or len(x) == 0:
@@ -274,24 +287,32 @@ def check_sequence(
             raise ValueError(f"{name}: {key} must be {shape} here, it is {array.shape}: {shapes}")
 
 
-def check_lengths(
-    name: str, lengths: npt.ArrayLike | None, T: int, N: int, truncate: int | None
-) -> Array | None:
-    """Return the lengths as an array; raise unless there is one for each sample, from 1 to T."""
+def packing_of(
+    name: str,
+    T: int,
+    N: int,
+    H: int,
+    lengths: npt.ArrayLike | None,
+    reverse: bool,
+    truncate: int | None,
+) -> Packing:
+    """Return how the samples are read; raise if one of these options is not what it should be."""
+    if not isinstance(reverse, bool):
+        raise TypeError(f"{name}: reverse is True or False, got {reverse!r}")
     if truncate is not None and (
         isinstance(truncate, bool) or not isinstance(truncate, int | np.integer) or truncate < 1
     ):
-        raise ValueError(f"{name}: truncate is a number of steps, at least 1, got {truncate!r}")
+        raise ValueError(
+            f"{name}: truncate is a number of steps, an int of at least 1, got {truncate!r}"
+        )
+    return Packing(T, N, _checked_lengths(name, lengths, T, N), reverse, truncate, H)
+
+
+def _checked_lengths(name: str, lengths: npt.ArrayLike | None, T: int, N: int) -> Array | None:
+    """Return the lengths as an array; raise unless there is one for each sample, from 1 to T."""
     if lengths is None:
         return None
-    try:
-        found = np.asarray(lengths)
-    except (TypeError, ValueError):
-        raise no_array(name, lengths, "lengths") from None
-    if found.size == 0:
-        found = found.astype(int)
-    if found.dtype.kind not in "iu":
-        raise TypeError(f"{name}: lengths are whole numbers, got dtype {found.dtype}")
+    found = whole_numbers(f"{name}: lengths", lengths)
     if found.shape != (N,):
         raise ValueError(f"{name} takes one length for each of the {N} samples, got {found.shape}")
     if len(wrong := np.flatnonzero((found < 1) | (found > T))):

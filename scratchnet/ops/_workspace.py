@@ -16,6 +16,10 @@ __all__ = ["Workspace", "run"]
 
 AnyBlock = TypeVar("AnyBlock")
 
+# The most that a thread keeps. Blocks are cut to a few megabytes, unless one row is longer than that or
+# the user asked for larger ones.
+KEPT_BYTES = 1 << 25
+
 
 class Workspace:
     """Memory in which blocks are worked out, by name, kept from one block to the next.
@@ -25,6 +29,11 @@ class Workspace:
 
     def __init__(self) -> None:
         self._buffers: dict[str, Array] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all memory that is held."""
+        return sum(buffer.size for buffer in self._buffers.values())
 
     def __call__(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """Return an array with anything in it; what the name held before may be overwritten."""
@@ -42,7 +51,8 @@ _own = threading.local()  # each thread's workspaces that are not in use
 def run(work: Callable[[AnyBlock, Workspace], None], blocks: Sequence[AnyBlock]) -> None:
     """Call work(block, workspace) for all blocks, on threads, without floating-point warnings.
 
-    A thread keeps its workspace for good. What is called in between, as by a signal, gets another one.
+    A thread keeps its workspace for good, unless it has grown beyond KEPT_BYTES. What is called in
+    between, as by a signal, gets another one.
 
     What overflows shows in the result as infinity; and some of BLAS's kernels raise flags for numbers
     that they load and do not use.
@@ -54,7 +64,8 @@ def run(work: Callable[[AnyBlock, Workspace], None], blocks: Sequence[AnyBlock])
         try:
             work(block, workspace)
         finally:
-            free.append(workspace)
+            if workspace.nbytes <= KEPT_BYTES:
+                free.append(workspace)
 
     with np.errstate(all="ignore"):
         run_blocks(in_workspace, blocks)

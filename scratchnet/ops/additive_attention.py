@@ -13,6 +13,7 @@ from scratchnet.ops._array import (
     Array,
     Pullback,
     in_float32,
+    no_array,
     require_same_dtype,
     shapes_of,
     sum_to,
@@ -72,8 +73,11 @@ def additive_attention(
         "weight_key": weight_key,
         "weight_score": weight_score,
     }
+    for name, x in operands.items():
+        if x is None and name != "weight_key":
+            raise no_array(_NAME, x, name)
     require_same_dtype(_NAME, **operands)
-    lead = _check_shapes(**operands)
+    lead = _check_shapes(query, key, value, weight_query, weight_key, weight_score)
     if attn_mask is not None:
         scores = (*lead, query.shape[-2], key.shape[-2])
         require_mask(_NAME, attn_mask, (query.dtype,), scores, shapes_of(query=query, key=key))
@@ -93,7 +97,10 @@ def additive_attention(
         keys, keys_pullback = linear(key, weight_key, needs=(need["key"], need["weight_key"]))
     h = queries[..., :, None, :] + keys[..., None, :, :]  # (…, L, S, A)
     np.tanh(h, out=h)
-    p = _masked_softmax(h @ weight_score, attn_mask, lead)  # (…, L, S)
+    e = h @ weight_score  # (…, L, S)
+    if e.shape[:-2] != lead:  # only the values have some of the leading axes
+        e = np.broadcast_to(e, (*lead, *e.shape[-2:])).copy()
+    p = _masked_softmax(e, attn_mask)
     context = p @ value  # (…, L, S) @ (…, S, E_v)
 
     need_scores = any(need[name] for name in names if name != "value")
@@ -121,6 +128,7 @@ def additive_attention(
         de = kept_p * (dp - (dp * kept_p).sum(axis=-1, keepdims=True))  # (…, L, S)
         if need.get("attn_mask"):
             found["attn_mask"] = sum_to(de, mask_shape)
+        de = sum_to(de, kept_h.shape[:-1])
         if need["weight_score"]:
             found["weight_score"] = np.tensordot(de, kept_h, axes=de.ndim)  # (A,)
         if any(need.get(name) for name in ("query", "key", "weight_query", "weight_key")):
@@ -138,7 +146,7 @@ def additive_attention(
     return (context, p), pullback
 
 
-def _masked_softmax(e: Array, attn_mask: Array | None, lead: tuple[int, ...]) -> Array:
+def _masked_softmax(e: Array, attn_mask: Array | None) -> Array:
     """Return the softmax of the rows of e + mask, written into e; 0 in a row that is −∞ throughout."""
     if attn_mask is not None:
         hidden = attn_mask
@@ -155,15 +163,23 @@ def _masked_softmax(e: Array, attn_mask: Array | None, lead: tuple[int, ...]) ->
     return e
 
 
-def _check_shapes(**operands: Array | None) -> tuple[int, ...]:
+def _check_shapes(
+    query: Array,
+    key: Array,
+    value: Array,
+    weight_query: Array,
+    weight_key: Array | None,
+    weight_score: Array,
+) -> tuple[int, ...]:
     """Return the leading axes, broadcast; raise unless the operands have the shapes of the docstring."""
-    query, key, value, weight_query, weight_key, weight_score = operands.values()
-    shapes = shapes_of(**operands)
-    assert query is not None
-    assert key is not None
-    assert value is not None
-    assert weight_query is not None
-    assert weight_score is not None
+    shapes = shapes_of(
+        query=query,
+        key=key,
+        value=value,
+        weight_query=weight_query,
+        weight_key=weight_key,
+        weight_score=weight_score,
+    )
     units = weight_query.shape[:1]
     projected = key.shape[-1:] if weight_key is None else weight_key.shape[:1]
     if (

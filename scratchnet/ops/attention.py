@@ -8,7 +8,6 @@ slices `heads`, `rows` and `cols`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -79,14 +78,15 @@ def scaled_dot_product_attention(
     attn_mask: broadcasts to (…, L, S); bool (True = attend; MultiheadAttention's key_padding_mask
     means the opposite) or float (added to the scores; its gradient may take room for L·S numbers, and
     is summed on one thread). is_causal: query i sees the keys j ≤ i, also where L ≠ S (top left). scale:
-    1/√E if None. enable_gqa: each head of key and value (axis −3) serves a run of neighbouring heads of
-    query. rng: what dropout draws from, an int (the same weights every time) or a Generator. block_size:
-    how many queries and keys a block has, chosen by itself if None; one as large as L and S is the
-    plain form. Dropout's draws depend on it, nothing else does beyond rounding. needs: which gradients
-    (query, key, value, float mask) are wanted.
+    1/√E if None. enable_gqa: each head of key (axis −3), and each of value, serves a run of neighbouring
+    heads of query. rng: what dropout draws from, an int (the same weights every time) or a Generator.
+    block_size: how many queries and keys a block has, chosen by itself if None; one as large as L and S
+    is the plain form. Dropout's draws depend on it; with finite inputs nothing else does beyond
+    rounding. needs: which gradients (query, key, value, float mask) are wanted.
 
     A query whose keys are all masked, or that has none, gets 0, and gives gradients of 0.
-    A NaN under a mask stays NaN, as in torch; a later key under is_causal is never looked at.
+    A NaN under a mask stays NaN, as in torch. Under is_causal the score of a later key is never looked
+    at, but its weight of 0 times a value of NaN or ∞ is NaN if query and key are in one block.
     Source: Vaswani et al. 2017, eq. 1; Milakov & Gimelshein 2018, alg. 3 (running softmax); Rabe &
     Staats 2021; Dao et al. 2022 (FlashAttention), alg. 2 and 4; Ainslie et al. 2023 (grouped queries).
 
@@ -128,7 +128,7 @@ def scaled_dot_product_attention(
     out = y.reshape(*lead, L, v.shape[-1]).astype(query.dtype, copy=False)
 
     has_mask_gradient = attn_mask is not None and attn_mask.dtype.kind == "f"
-    needs = (*needs, False)[: 3 + has_mask_gradient]
+    needs = (*needs, False, False, False)[: 3 + has_mask_gradient]
     kept = (q, k, v, y, m, z, rules) if any(needs) else None
     stacked_y = y.shape
 
@@ -186,8 +186,6 @@ def _attend(q: Array, k: Array, v: Array, rules: _Rules) -> tuple[Array, Array, 
 
     def work(block: tuple[slice, slice], workspace: Workspace) -> None:
         rows, heads = block
-        if prod(rules.block) > BLOCK_SCORES:
-            workspace = Workspace()  # of a block_size that was asked for: too large to be kept
         q_i = q[heads, rows] * rules.scale  # (b, l, E)
         y_i, m_i, z_i = y[heads, rows], m[heads, rows], z[heads, rows]
         for cols in key_blocks:
@@ -247,8 +245,6 @@ def _attend_backward(
     dmask = rules.mask.zero_gradient(dtype) if need_mask and rules.mask is not None else None
 
     def work(tasks: Sequence[tuple[slice, int]], workspace: Workspace) -> None:
-        if prod(rules.block) > BLOCK_SCORES:
-            workspace = Workspace()
         for heads, share in tasks:
             for cols in key_blocks[share::n_shares]:
                 for rows in _cut(L, n_rows):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from scratchnet.ops._array import Array, Pullback, as_float
+from scratchnet.ops._array import Array, Pullback, as_float, whole_number, whole_numbers
 from scratchnet.ops.loss import reduce_losses
 
 __all__ = ["ctc_loss"]
@@ -33,22 +33,23 @@ def ctc_loss(
 ) -> tuple[Array, Pullback]:
     """Minus the log-probability of the target, summed over all paths that read as it.
 
-        z = blank, t_1, blank, t_2, …, t_S, blank            y_t(s) = exp(log_probs[t, z_s])
-        α_t(s) = y_t(s) · [α_{t−1}(s) + α_{t−1}(s−1) + α_{t−1}(s−2)]          forwards in time
-        β_t(s) = y_{t+1}(s) β_{t+1}(s) + y_{t+1}(s+1) β_{t+1}(s+1) + y_{t+1}(s+2) β_{t+1}(s+2)
-        p = Σ_s α_t(s) β_t(s)   (the same for every t),   l = −ln p
-        ∂l/∂log_probs[t, k] = −Σ_{s: z_s = k} α_t(s) β_t(s) / p
+        z = blank, ℓ_1, blank, ℓ_2, …, ℓ_S, blank            ℓ: the target,  y_t(k) = exp(log_probs[t, k])
+        m_s = 1 if z_s is a label other than z_{s−2}, else 0          may a path leap from s − 2 to s?
+        α_t(s) = y_t(z_s) · [α_{t−1}(s) + α_{t−1}(s−1) + m_s α_{t−1}(s−2)]          forwards in time
+        β_t(s) = γ_{t+1}(s) + γ_{t+1}(s+1) + m_{s+2} γ_{t+1}(s+2),  γ_t(s) = y_t(z_s) β_t(s)
+        p = Σ_s α_t(s) β_t(s)   (the same for every t),   loss = −ln p
+        ∂loss/∂log_probs[t, k] = −Σ_{s: z_s = k} α_t(s) β_t(s) / p
 
     α_t(s) is the probability of all beginnings of paths that are at place s at time t, and β_t(s) that
-    of all their ends. A path starts at s = 0 or 1 (α_0(s) = y_0(s) there, else 0), ends at one of the
+    of all their ends. A path starts at s = 0 or 1 (α_0(s) = y_0(z_s) there, else 0), ends at one of the
     last two places (β = 1 there, else 0), and may leap over z_{s−1} only if that is a blank between two
     different labels: two equal ones need a blank between them, or they would be read as one. The
-    gradient is minus the share of p whose path is at label k at time t. It follows from p being linear
-    in each y_t: ∂p/∂y_t(k) = Σ_{s: z_s = k} α_t(s) β_t(s) / y_t(k), and ∂y/∂log_probs = y.
+    gradient is minus the share of p whose path is at class k at time t. It follows from p being linear
+    in each y_t(k): ∂p/∂y_t(k) = Σ_{s: z_s = k} α_t(s) β_t(s) / y_t(k), and ∂y/∂log_probs = y.
 
-    That is the derivative for log_probs of any kind; torch returns exp(log_probs) minus that share,
-    which is its product with the Jacobian of log_softmax, and as log_softmax does not change it any
-    more, the logits before it receive the same gradient in both.
+    That is the derivative for log_probs of any kind. torch returns exp(log_probs) minus that share: it
+    has already gone through log_softmax. Going through it once more changes nothing, so the logits get
+    the same gradient from both.
 
     log_probs: (T, N, K), or (T, K) for one line · targets: integers (N, S) with anything behind the
     length of each, or all of them one after the other, (Σ target_lengths,)
@@ -75,48 +76,51 @@ def ctc_loss(
         )
     shape, dtype = log_probs.shape, log_probs.dtype
     n_steps, n, n_classes = shape if len(shape) == 3 else (shape[0], 1, shape[1])
+    blank = whole_number("blank", blank)
     if not 0 <= blank < n_classes:
         raise ValueError(
             f"blank is one of the {n_classes} classes 0 … {n_classes - 1}, got {blank}"
         )
     steps = _lengths("input_lengths", input_lengths, n, 1, n_steps)
     n_labels = _lengths("target_lengths", target_lengths, n, 0)
-    places = _places(np.asarray(targets), n_labels, n_classes, blank)  # z, (N, L)
+    places = _places(whole_numbers("targets", targets), n_labels, n_classes, blank)  # z, (N, L)
 
     # In float64: a sum of T logarithms grows to hundreds, of which float32 would keep four decimals.
     log_y = log_probs.reshape(n_steps, n, n_classes)[:, np.arange(n)[:, None], places]
     log_y = log_y.astype(np.float64, copy=False)  # (T, N, L)
     inside = np.arange(n_steps)[:, None] < steps  # (T, N)
     log_y[~inside] = -np.inf
-    may_leap = np.zeros(places.shape, bool)  # from s − 2 to s
+    may_leap = np.zeros(places.shape, bool)  # m, from s − 2 to s
     may_leap[:, 2:] = (places[:, 2:] != blank) & (places[:, 2:] != places[:, :-2])
     leap = np.where(may_leap, 0.0, -np.inf)
     place = np.arange(places.shape[1])
     is_end = (place <= 2 * n_labels[:, None]) & (place >= 2 * n_labels[:, None] - 1)
     end = np.where(is_end, 0.0, -np.inf)  # (N, L), ln β at the last step of each line
 
-    log_alpha = _forwards(log_y, leap)  # (T, N, L)
-    log_p = np.logaddexp.reduce(log_alpha[steps - 1, np.arange(n)] + end, axis=1)  # (N,)
+    with np.errstate(invalid="ignore"):  # NaN and +∞ in log_probs give NaN, and no warning
+        log_alpha = _forwards(log_y, leap)  # (T, N, L)
+        log_p = np.logaddexp.reduce(log_alpha[steps - 1, np.arange(n)] + end, axis=1)  # (N,)
     losses, per_label = -log_p, np.maximum(n_labels, 1) if reduction == "mean" else 1
     impossible = log_p == -np.inf
     if zero_infinity:
         losses = np.where(impossible, 0.0, losses)
-    y, spread = reduce_losses(losses / per_label, reduction)
+    out, spread = reduce_losses(losses / per_label, reduction)
     if reduction == "none" and len(shape) == 2:
-        y = y[0]
+        out = out[0]
 
+    @np.errstate(invalid="ignore")
     def pullback(dy: Array) -> tuple[Array]:
-        dl = np.ravel(spread(dy)) / per_label  # (N,), or (1,) for all
+        dlosses = np.ravel(spread(dy)) / per_label  # (N,), or (1,) for all
         log_beta = _backwards(log_y, leap, end, steps)
         share = np.exp(log_alpha + log_beta - np.where(impossible, 0.0, log_p)[:, None])
         at = np.arange(n_steps * n).reshape(n_steps, n, 1) * n_classes + places  # (T, N, L)
         at_class = np.bincount(at.ravel(), share.ravel(), n_steps * n * n_classes)
-        slope = np.where(impossible, 0.0 if zero_infinity else np.nan, -dl)
+        slope = np.where(impossible, 0.0 if zero_infinity else np.nan, -dlosses)
         slope = np.where(inside, slope, 0.0)[:, :, None]  # (T, N, 1)
         dx = at_class.reshape(n_steps, n, n_classes) * slope
         return (dx.reshape(shape).astype(dtype, copy=False),)
 
-    return np.asarray(y).astype(dtype), pullback
+    return np.asarray(out).astype(dtype), pullback
 
 
 def _forwards(log_y: Array, leap: Array) -> Array:
@@ -137,7 +141,7 @@ def _backwards(log_y: Array, leap: Array, end: Array, steps: Array) -> Array:
     """Return ln β (T, N, L); each line starts at its own last step."""
     n_steps, n, n_places = log_y.shape
     log_beta = np.full(log_y.shape, -np.inf)
-    after = np.full((n, n_places + 2), -np.inf)  # ln y_{t+1} β_{t+1}, two places more
+    after = np.full((n, n_places + 2), -np.inf)  # ln γ_{t+1}, two places more
     leap = np.pad(leap, ((0, 0), (0, 2)), constant_values=-np.inf)  # looked up at s + 2
     for t in reversed(range(n_steps)):
         if t + 1 < n_steps:
@@ -161,9 +165,7 @@ def _log_sum(a: Array, b: Array, c: Array) -> Array:
 
 def _lengths(name: str, lengths: npt.ArrayLike, n: int, low: int, high: int | None = None) -> Array:
     """Return the lengths as integers (N,); raise unless there is one in low … high for each line."""
-    found = np.asarray(lengths)
-    if found.dtype.kind not in "iu" and found.size:
-        raise TypeError(f"{name} are integers, got {found.dtype} {found.shape}")
+    found = whole_numbers(name, lengths)
     if found.ndim > 1 or found.size != n:
         raise ValueError(f"{name} takes one length for each of {n} lines, got {found.shape}")
     found = found.reshape(n).astype(np.int64)
@@ -178,8 +180,6 @@ def _lengths(name: str, lengths: npt.ArrayLike, n: int, low: int, high: int | No
 def _places(targets: Array, n_labels: Array, n_classes: int, blank: int) -> Array:
     """Return the targets with blanks before, between, after and behind their labels, (N, 2S + 1)."""
     n, total = len(n_labels), int(n_labels.sum())
-    if targets.dtype.kind not in "iu":
-        raise TypeError(f"targets are integers, got {targets.dtype} {targets.shape}")
     longest = int(n_labels.max(initial=0))
     counts = np.arange(longest) < n_labels[:, None]  # (N, S)
     if targets.ndim == 2 and len(targets) == n and targets.shape[1] >= longest:

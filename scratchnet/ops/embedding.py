@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import HALF, Array, Pullback, require_same_dtype
+from scratchnet.ops._array import (
+    HALF,
+    Array,
+    Pullback,
+    require_same_dtype,
+    whole_number,
+    whole_numbers,
+)
 
 __all__ = ["embedding"]
 
@@ -46,8 +53,10 @@ def embedding(
     if weight.ndim != 2:
         raise ValueError(f"embedding takes weight (vocabulary, features), got {weight.shape}")
     shape, dtype = weight.shape, weight.dtype
-    if padding_idx is not None and not -shape[0] <= padding_idx < shape[0]:
-        raise ValueError(f"padding_idx {padding_idx} is none of the {shape[0]} rows of weight")
+    if padding_idx is not None:
+        padding_idx = whole_number("padding_idx", padding_idx)
+        if not -shape[0] <= padding_idx < shape[0]:
+            raise ValueError(f"padding_idx {padding_idx} is none of the {shape[0]} rows of weight")
     tokens = _tokens(input, shape[0])
     y = weight.take(tokens, axis=0)
 
@@ -81,16 +90,12 @@ def _add_rows(tokens: Array, dy: Array, shape: tuple[int, int]) -> Array:
 
 def _tokens(input: Any, size: int) -> Array:
     """Return the tokens as an array of indices; raise unless each is one of a vocabulary of this size."""
-    tokens = np.asarray(input)
-    if tokens.dtype.kind not in "iu":
-        raise TypeError(
-            f"embedding takes tokens that are integers, got {tokens.dtype} {tokens.shape}"
-        )
+    tokens = whole_numbers("embedding: tokens", input)
     if tokens.size and not (tokens.min() >= 0 and tokens.max() < size):
         wrong = np.argwhere((tokens < 0) | (tokens >= size))[0]
         at = tuple(wrong.tolist())
         raise IndexError(
             f"token {tokens[at]} at position {at[0] if len(at) == 1 else at} is outside of the "
-            f"vocabulary of {size}: 0 … {size - 1}"
+            f"vocabulary of {size}" + (f": 0 … {size - 1}" if size else "")
         )
     return tokens.astype(np.intp, copy=False)

@@ -16,9 +16,11 @@ Backwards, with dn, dr, dz the gradients before tanh and σ and dq that of q:
     dh[t] = dy[t] + W_hhᵀ (dr, dz, dq)[t+1] + z[t+1] · dh[t+1]
     dn = dh · (1−z)(1−n²),   dq = dn · r,   dr = dn · q · r(1−r),   dz = dh · (h[t−1] − n) · z(1−z)
 
-Each of these is dh times something that is known from the forward pass. That is computed for many steps
-at once, and the loop over time only multiplies by it. `recurrent.py` explains the sums over time of
-the weights' gradients, `_sequence.py` the letters and the packing of unequal lengths.
+At a sample's last step dh_n stands for the terms of t+1, and ∂L/∂h[−1] is what those terms are at t = −1.
+Each of dn, dq, dr and dz is dh times something that is known from the forward pass. That is computed
+for many steps at once, and the loop over time only multiplies by it. W_ih and b_ih get (dr, dz, dn),
+W_hh and b_hh (dr, dz, dq), summed over time as `recurrent.py` explains; `_sequence.py` has the letters
+and the packing of unequal lengths.
 """
 
 from __future__ import annotations
@@ -26,17 +28,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from scratchnet.ops._array import Array, Pullback
+from scratchnet.ops._array import HALF, Array, Pullback, in_float32
 from scratchnet.ops._sequence import (
-    Packing,
     Sums,
     by_step,
-    check_lengths,
     check_sequence,
     columns_of,
     narrow,
     no_gradients,
     of_inputs,
+    packing_of,
     slabs_of,
     wanted,
     widen,
@@ -67,11 +68,15 @@ def gru(
     x: (T, N, D) · h0: (N, H), None for zeros · weight_ih: (3H, D) · weight_hh: (3H, H) ·
     biases: (3H,), the gates in torch's order r, z, n → y: (T, N, H) · h_n: (N, H)
     lengths, reverse, truncate: as for `rnn`.
+    Kept for the pullback: r, z, n, q and h of every step, and x.
     """
     check_sequence("gru", 3, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+    if x.dtype == HALF:
+        arrays = x, h0, weight_ih, weight_hh, bias_ih, bias_hh
+        options = {"lengths": lengths, "reverse": reverse, "truncate": truncate, "needs": needs}
+        return in_float32(gru, *arrays, **options)
     (T, N, _), (G, H), dtype = x.shape, weight_hh.shape, x.dtype
-    lengths = check_lengths("gru", lengths, T, N, truncate)
-    packing = Packing(T, N, lengths, reverse, truncate, H)
+    packing = packing_of("gru", T, N, H, lengths, reverse, truncate)
     need = wanted(
         needs,
         x=x, h0=h0, weight_ih=weight_ih, weight_hh=weight_hh, bias_ih=bias_ih, bias_hh=bias_hh,
@@ -96,15 +101,15 @@ def gru(
     keeps = any(need.values())
     kept = np.empty(4 * H * packing.rows if keeps else 0, dtype)  # r, z, n, q of all steps
     for stretch in packing.stretches:
-        from_x = of_inputs(x_weight, x_rows, stretch, bias)  # (3H, r)
+        from_x = of_inputs(x_weight, x_rows, stretch, bias)  # (3H, s)
         for run in stretch.runs:
-            h = narrow(h, run.n, h_n)
-            from_h, product = np.empty((G, run.n), dtype), np.empty((H, run.n), dtype)
-            rows = after[run.rows].reshape(run.k, run.n, H)
+            h = narrow(h, run.w, h_n)
+            from_h, product = np.empty((G, run.w), dtype), np.empty((H, run.w), dtype)
+            rows = after[run.rows].reshape(run.k, run.w, H)
             of_x = by_step(from_x, stretch, run)
-            slabs = slabs_of(kept, 4 * H, run)  # (k, 4H, n)
+            slabs = slabs_of(kept, 4 * H, run)  # (k, 4H, w)
             for slab, x_part, row in zip(slabs, of_x, rows, strict=True):
-                np.matmul(h_weight, h, out=from_h)  # (3H, H) @ (H, n) -> (3H, n)
+                np.matmul(h_weight, h, out=from_h)  # (3H, H) @ (H, w) -> (3H, w)
                 sigmoids, n, q = slab[: 2 * H], slab[2 * H : G], slab[G:]  # r and z; n; q
                 np.add(from_h[: 2 * H], x_part[: 2 * H], out=sigmoids)
                 np.tanh(sigmoids, out=sigmoids)
@@ -127,36 +132,37 @@ def gru(
     def pullback(dys: tuple[Array | None, Array | None]) -> tuple[Array | None, ...]:
         dy, dh_n = dys
         dy_rows = None if dy is None else packing.pack(dy)
-        dh_last = np.zeros((H, N), dtype) if dh_n is None else packing.columns(dh_n)
+        dh_final = np.zeros((H, N), dtype) if dh_n is None else packing.columns(dh_n)
         weight_back = np.ascontiguousarray(weight_hh.T)
         sums = Sums(need, packing, weight_ih)
         dh = np.empty((H, 0), dtype)
         for stretch in reversed(packing.stretches):
             da_x, da_h = np.empty((2, 3, H, stretch.rows.stop - stretch.rows.start), dtype)
             for run in reversed(stretch.runs):
-                r, z, n, q = slabs_of(kept, 4 * H, run).reshape(run.k, 4, H, run.n).swapaxes(0, 1)
+                r, z, n, q = slabs_of(kept, 4 * H, run).reshape(run.k, 4, H, run.w).swapaxes(0, 1)
                 h = columns_of(packing.before(h_rows, run.rows), run)
-                back = np.empty((run.k, 5, H, run.n), dtype)  # what dh[t] is multiplied by
+                back = np.empty((run.k, 5, H, run.w), dtype)  # what dh[t] is multiplied by
                 back[:, 0] = z  # part of dh[t−1]
                 back[:, 4] = (1.0 - z) * (1.0 - n * n)  # dn
                 back[:, 3] = back[:, 4] * r  # dq
                 back[:, 2] = (h - n) * z * (1.0 - z)  # dz
                 back[:, 1] = back[:, 3] * q * (1.0 - r)  # dr
-                da_run = back.reshape(run.k, 5 * H, run.n)[:, H : 4 * H]  # dr, dz, dq: (k, 3H, n)
+                da_run = back.reshape(run.k, 5 * H, run.w)[:, H : 4 * H]  # dr, dz, dq: (k, 3H, w)
                 dy_run = None if dy_rows is None else columns_of(dy_rows[run.rows], run)
-                dh = widen(dh, run.n, dh_last)
+                dh = widen(dh, run.w, dh_final)  # samples that end in this run join here
                 for t in reversed(range(run.k)):
                     if dy_run is not None:
                         dh += dy_run[t]
                     back_t = back[t]
                     back_t *= dh
-                    dh = np.matmul(weight_back, da_run[t])  # (H, 3H) @ (3H, n) -> (H, n)
+                    dh = np.matmul(weight_back, da_run[t])  # (H, 3H) @ (3H, w) -> (H, w)
                     dh += back_t[0]
                 if packing.is_cut(run):
                     dh = np.zeros_like(dh)
-                for gate, from_x_side, from_h_side in ((0, 1, 1), (1, 2, 2), (2, 4, 3)):
-                    by_step(da_x[gate], stretch, run)[...] = back[:, from_x_side]
-                    by_step(da_h[gate], stretch, run)[...] = back[:, from_h_side]
+                # Where the gradients beside x and beside h stand in back: they differ for n only.
+                for gate, beside_x, beside_h in ((0, 1, 1), (1, 2, 2), (2, 4, 3)):
+                    by_step(da_x[gate], stretch, run)[...] = back[:, beside_x]
+                    by_step(da_h[gate], stretch, run)[...] = back[:, beside_h]
             flat = (G, da_x.shape[2])
             sums.add(stretch, da_x.reshape(flat), da_h.reshape(flat), kept_x, h_rows)
         return sums.collect(h0=packing.states(dh.T))

@@ -8,16 +8,16 @@ memory of what came before, and goes on with the new memory h:
 Here a whole sequence is one operation. Forwards, the products W_ih x[t] wait for nothing and are made
 for many steps at once; only W_hh h[t−1] must be made step by step.
 
-Backwards, the gradient of h[t] has two parts: what the output of this step is used for, and all that
-comes later, through h[t+1]. So the loop runs from the last step to the first (backpropagation through
+Backwards, the gradient of h[t] has two parts: one from the output y[t], and one from all later steps,
+through h[t+1]. So the loop runs from the last step to the first (backpropagation through
 time, Werbos 1990):
 
     a[t]       = W_ih x[t] + b_ih + W_hh h[t−1] + b_hh
     ∂L/∂h[t]   = dy[t] + W_hhᵀ ∂L/∂a[t+1]              (beyond the last step: dh_n)
-    ∂L/∂a[t]   = φ′(a[t]) · ∂L/∂h[t]                   tanh′ = 1 − h²,  relu′ = 1 where h > 0
+    ∂L/∂a[t]   = φ′(a[t]) · ∂L/∂h[t]                   tanh′ = 1 − h²,  relu′ = 0 where h ≤ 0, else 1
 
 From step t back to step s, the gradient is multiplied t − s times by W_hhᵀ and by φ′: it shrinks or
-grows like a power (the vanishing and exploding gradient). What the LSTM of `lstm.py` changes is this.
+grows like a power (the vanishing and exploding gradient). This is what the LSTM of `lstm.py` changes.
 The same weights serve at every step, so their gradients are sums over all steps, each one product:
 
     ∂L/∂W_ih = Σ_t ∂L/∂a[t] ⊗ x[t],   ∂L/∂W_hh = Σ_t ∂L/∂a[t] ⊗ h[t−1],   ∂L/∂b = Σ_t ∂L/∂a[t]
@@ -33,17 +33,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from scratchnet.ops._array import Array, Pullback
+from scratchnet.ops._array import HALF, Array, Pullback, in_float32, masked
 from scratchnet.ops._sequence import (
-    Packing,
     Sums,
     by_step,
-    check_lengths,
     check_sequence,
     columns_of,
     narrow,
     no_gradients,
     of_inputs,
+    packing_of,
     sum_of_biases,
     wanted,
     widen,
@@ -78,14 +77,21 @@ def rnn(
     lengths: (N,) whole numbers from 1 to T. A sample is read up to its length: y is 0 beyond it, h_n
     is its state at that point, and what stands in x there changes nothing and gets gradient 0.
     reverse: each sample is read from its own last entry to its first; y[t] still belongs to x[t].
-    truncate: no gradient goes from step k·truncate, in the order of reading, to the step before it;
-    the memory itself goes on (truncated backpropagation through time, Williams & Peng 1990).
+    truncate: the steps of each sample, in the order of reading, are cut into pieces of so many. No
+    gradient crosses a cut, so that a loss at step t reaches back t mod truncate steps, and h0 gets the
+    gradient of the first piece only; the memory itself goes on (truncated backpropagation through
+    time, Williams & Peng 1990).
+    Kept for the pullback: h of every step, and x.
     """
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f'rnn: nonlinearity is "tanh" or "relu", got {nonlinearity!r}')
     check_sequence("rnn", 1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+    if x.dtype == HALF:
+        arrays = x, h0, weight_ih, weight_hh, bias_ih, bias_hh
+        options = {"lengths": lengths, "reverse": reverse, "truncate": truncate, "needs": needs}
+        return in_float32(rnn, *arrays, nonlinearity, **options)
     (T, N, _), H = x.shape, len(weight_hh)
-    packing = Packing(T, N, check_lengths("rnn", lengths, T, N, truncate), reverse, truncate, H)
+    packing = packing_of("rnn", T, N, H, lengths, reverse, truncate)
     need = wanted(
         needs,
         x=x, h0=h0, weight_ih=weight_ih, weight_hh=weight_hh, bias_ih=bias_ih, bias_hh=bias_hh,
@@ -99,13 +105,13 @@ def rnn(
     h = np.zeros((H, N), dtype) if h0 is None else packing.columns(h0)
     h_rows[:N] = h.T
     for stretch in packing.stretches:
-        from_x = of_inputs(weight_ih, x_rows, stretch, bias)  # (H, r)
+        from_x = of_inputs(weight_ih, x_rows, stretch, bias)  # (H, s)
         for run in stretch.runs:
-            h = narrow(h, run.n, h_n)
-            from_h, a = np.empty((2, H, run.n), dtype)
-            rows = after[run.rows].reshape(run.k, run.n, H)
+            h = narrow(h, run.w, h_n)
+            from_h, a = np.empty((2, H, run.w), dtype)
+            rows = after[run.rows].reshape(run.k, run.w, H)
             for x_part, row in zip(by_step(from_x, stretch, run), rows, strict=True):
-                np.matmul(weight_hh, h, out=from_h)  # (H, H) @ (H, n) -> (H, n)
+                np.matmul(weight_hh, h, out=from_h)  # (H, H) @ (H, w) -> (H, w)
                 np.add(from_h, x_part, out=a)
                 h = np.tanh(a, out=a) if nonlinearity == "tanh" else np.maximum(a, 0.0, out=a)
                 row[...] = h.T
@@ -118,7 +124,7 @@ def rnn(
     def pullback(dys: tuple[Array | None, Array | None]) -> tuple[Array | None, ...]:
         dy, dh_n = dys
         dy_rows = None if dy is None else packing.pack(dy)
-        dh_last = np.zeros((H, N), dtype) if dh_n is None else packing.columns(dh_n)
+        dh_final = np.zeros((H, N), dtype) if dh_n is None else packing.columns(dh_n)
         weight_back = np.ascontiguousarray(weight_hh.T)
         sums = Sums(need, packing, weight_ih)
         dh = np.empty((H, 0), dtype)
@@ -126,18 +132,20 @@ def rnn(
             da = np.empty((H, stretch.rows.stop - stretch.rows.start), dtype)  # ∂L/∂a
             for run in reversed(stretch.runs):
                 h = columns_of(after[run.rows], run)
-                slope = 1.0 - h * h if nonlinearity == "tanh" else (h > 0).astype(dtype)  # φ′(a)
+                da_run = 1.0 - h * h if nonlinearity == "tanh" else np.empty_like(h)  # φ′, then da
                 dy_run = None if dy_rows is None else columns_of(dy_rows[run.rows], run)
-                dh = widen(dh, run.n, dh_last)
+                dh = widen(dh, run.w, dh_final)  # samples that end in this run join here
                 for t in reversed(range(run.k)):
                     if dy_run is not None:
                         dh += dy_run[t]
-                    da_t = slope[t]
-                    da_t *= dh
-                    dh = np.matmul(weight_back, da_t)  # (H, H) @ (H, n) -> (H, n)
-                if packing.is_cut(run):
+                    if nonlinearity == "tanh":
+                        da_run[t] *= dh
+                    else:
+                        da_run[t] = masked(dh, ~(h[t] <= 0))
+                    dh = np.matmul(weight_back, da_run[t])  # (H, H) @ (H, w) -> (H, w)
+                if packing.is_cut(run):  # no gradient for the step before this run
                     dh = np.zeros_like(dh)
-                by_step(da, stretch, run)[...] = slope
+                by_step(da, stretch, run)[...] = da_run
             sums.add(stretch, da, da, kept_x, h_rows)
         return sums.collect(h0=packing.states(dh.T))
 

@@ -4,12 +4,13 @@ Each has an affine map of what is read, x, and one of the memory, h, and combine
 
     a_x = x W_ihᵀ + b_ih,   a_h = h W_hhᵀ + b_hh
 
-W_ih and W_hh have a block of H rows for each gate, and so have the biases. `rnn`, `lstm` and `gru` read
-a whole sequence, in less time than a cell that is called at every step.
+Samples are rows here; `recurrent.py` writes one sample as a column, W_ih x. W_ih, W_hh and the biases
+have H rows in `rnn_cell`, 3H in `gru_cell` and 4H in `lstm_cell`. `rnn`, `gru` and `lstm` read a whole
+sequence, in less time than a cell that is called at every step.
 
-Letters: N batch (no axis for a single sample), D features of what is read, H features of the memory,
-G·H rows of the weights. h and c are the states before the step, h′ and c′ those after it. ⊙ multiplies
-entry by entry, σ(a) = 1/(1 + e⁻ᵃ).
+Letters: N batch (no axis for a single sample), D features of what is read, H features of the memory. h
+and c are the states before the step, h′ and c′ those after it. ⊙ multiplies entry by entry,
+σ(a) = 1/(1 + e⁻ᵃ).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, masked, require_same_dtype, shapes_of
+from scratchnet.ops._array import Array, Pullback, masked, no_array, require_same_dtype, shapes_of
 from scratchnet.ops.linear import linear
 
 __all__ = ["gru_cell", "lstm_cell", "rnn_cell"]
@@ -39,7 +40,7 @@ def rnn_cell(
     """One step of the simple recurrent network: the memory after x was read.
 
         h′ = tanh(a),  a = x W_ihᵀ + b_ih + h W_hhᵀ + b_hh   (or max(a, 0) for "relu")
-        da = dh′ ⊙ (1 − h′²)   (or dh′ ⊙ [h′ > 0])
+        da = dh′ ⊙ (1 − h′²)   (or for "relu" dh′, but 0 where h′ ≤ 0)
         ∂L/∂x = da W_ih,  ∂L/∂h = da W_hh,  ∂L/∂W_ih = daᵀ x,  ∂L/∂W_hh = daᵀ h
         ∂L/∂b_ih = ∂L/∂b_hh = Σ_n da[n]
 
@@ -160,7 +161,8 @@ def gru_cell(
     _require_shapes("gru_cell", 3, x, *weights, h=h)
     a_x, a_h, gradients = _affine(x, h, *weights, needs)  # (N, 3H) each
     n_features = h.shape[-1]
-    gates, n_h = a_x[..., : 2 * n_features], a_h[..., 2 * n_features :].copy()
+    n_h = a_h[..., 2 * n_features :].copy()  # so that the rest of a_h is freed
+    gates = a_x[..., : 2 * n_features]
     gates += a_h[..., : 2 * n_features]
     r, z = np.split(_sigmoid(gates), 2, axis=-1)
     n = np.tanh(a_x[..., 2 * n_features :] + r * n_h)  # (N, H)
@@ -233,6 +235,9 @@ def _require_shapes(
     weights = {"weight_ih": weight_ih, "weight_hh": weight_hh}
     biases = {"bias_ih": bias_ih, "bias_hh": bias_hh}
     arrays: dict[str, Any] = {"x": x, **states, **weights, **biases}
+    for key in ("x", *states, *weights):
+        if arrays[key] is None:  # which for the biases means that they are not there
+            raise no_array(name, None, key)
     require_same_dtype(name, **arrays)
     if x.ndim not in (1, 2) or weight_hh.ndim != 2:
         raise ValueError(

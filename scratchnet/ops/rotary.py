@@ -39,7 +39,7 @@ def rotary_embedding(
         raise ValueError(
             f"rotary_embedding takes x (…, T, E) with an even number E of features, got {x.shape}"
         )
-    if base <= 0:
+    if not base > 0:  # or NaN
         raise ValueError(f"rotary_embedding takes a positive base, got {base}")
     E = x.shape[-1]
     where = _positions(positions, x.shape[:-1])  # broadcasts to (…, T)

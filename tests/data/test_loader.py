@@ -235,10 +235,29 @@ def test_what_a_batch_sampler_gives_must_be_indices(batch):
 
 
 def test_a_batch_sampler_without_a_length_makes_a_loader_without_one():
-    loader = DataLoader(np.arange(4), batch_sampler=([i] for i in range(4)))
+    class InOrder:
+        def __iter__(self):
+            return ([i] for i in range(4))
+
+    loader = DataLoader(np.arange(4), batch_sampler=InOrder())
     with pytest.raises(TypeError, match="has no len"):
         len(loader)
-    assert epoch(loader) == [0, 1, 2, 3]
+    for _ in range(2):
+        assert epoch(loader) == [0, 1, 2, 3]
+
+
+def test_a_batch_sampler_that_one_pass_uses_up_is_refused():
+    with pytest.raises(
+        ValueError, match="anew in every pass; after one pass there is nothing left"
+    ):
+        DataLoader(np.arange(4), batch_sampler=([i] for i in range(4)))
+
+
+@pytest.mark.parametrize("index", [3, -4, 2**63, 2**64 - 1])
+def test_an_index_outside_the_data_set_is_an_error_with_the_index(index):
+    batch = np.array([0, index], np.int64 if index < 2**63 else np.uint64)
+    with pytest.raises(IndexError, match=f"index {index} is outside a data set of 3 samples"):
+        list(DataLoader(np.arange(3), batch_sampler=[batch]))
 
 
 # ---------------------------------------------------------------- edges

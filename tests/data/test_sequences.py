@@ -1,6 +1,7 @@
 """Sequences of unequal length: padding as torch does it, and batches of similar lengths."""
 
 import functools
+import sys
 
 import numpy as np
 import pytest
@@ -61,6 +62,21 @@ def test_dtypes_that_differ_are_promoted():
     assert pad_sequence([np.zeros(2, np.int64), np.zeros(1)]).dtype == np.float64
 
 
+def test_an_empty_list_has_no_dtype_beside_others():
+    assert pad_sequence([[1, 2], []]).dtype == np.int64
+    assert pad_sequence([[], np.ones(1, np.float32), ()]).dtype == np.float32
+    assert pad_sequence([np.zeros(0, np.float32), [1]]).dtype == np.float64  # an array has one
+    assert pad_sequence([[], []]).shape == (0, 2)
+    x, lengths, _ = pad_collate([([1, 2], 0), ([], 1)])
+    assert x.dtype == np.int64
+    np.testing.assert_array_equal(x, [[1, 0], [2, 0]])
+    np.testing.assert_array_equal(lengths, [2, 0])
+
+
+def test_sequences_may_come_from_a_generator():
+    np.testing.assert_array_equal(pad_sequence(range(n) for n in (1, 2)), [[0, 0], [0, 1]])
+
+
 @pytest.mark.parametrize(
     ("arrays", "options", "message"),
     [
@@ -73,6 +89,16 @@ def test_dtypes_that_differ_are_promoted():
         ([[1], [2, 3]], {"padding_value": np.nan}, "padding_value nan does not fit"),
         ([np.zeros(1, np.uint8)], {"padding_value": -1}, "padding_value -1 does not fit .* uint8"),
         ([np.zeros(1, bool)], {"padding_value": 2}, "padding_value 2 does not fit .* bool"),
+        ([np.zeros(1, np.float32)], {"padding_value": 1e300}, "1e[+]300 does not fit .* float32"),
+        ([np.zeros(1)], {"padding_value": 1j}, "padding_value 1j does not fit .* float64"),
+        ([np.zeros(1)], {"padding_value": "0"}, "padding_value 0 does not fit"),
+        ([[1]], {"padding_value": 2**70}, f"padding_value {2**70} does not fit .* int64"),
+        ([[1]], {"padding_value": None}, "padding_value None does not fit"),
+        (
+            [np.zeros(1, np.int64), np.zeros(1, np.uint64)],
+            {},
+            "no integers hold all of .*uint64.*: convert them first",
+        ),
         ([[1]], {"padding_side": "top"}, '"left" or "right", got \'top\''),
     ],
 )
@@ -117,6 +143,8 @@ def test_samples_without_labels_give_two_arrays_also_if_equally_long():
         ([([1], 0), ([1],)], "differ in their number of fields"),
         ([([1], 0), (2, 0)], r"got shapes \[\(1,\), \(\)\]"),
         ([(1, 0), ([2], 0)], "differ in shape"),
+        ([[[5, 6], 0], [[7], 1]], r"fields of a sample in a tuple, got \[\[5, 6\], 0\]"),
+        ([{"a": [1]}, {"a": [1, 2]}], "fields of a sample in a tuple, got {'a': "),
     ],
 )
 def test_samples_that_make_no_batch_are_an_error(samples, message):
@@ -165,6 +193,15 @@ def test_the_batches_hold_every_sample_once_by_the_stated_equation(
     assert len(sampler) == len(batches) == n_batches
     seen = [i for batch in batches for i in batch]
     assert len(set(seen)) == len(seen) == (n_batches * batch_size if drop_last else n)
+
+
+@pytest.mark.parametrize("size", [sys.maxsize, 10**30])
+def test_a_batch_or_bucket_larger_than_all_is_all(size):
+    assert [batch.tolist() for batch in BucketBatchSampler([3, 1, 2], size)] == [[1, 2, 0]]
+    assert list(BucketBatchSampler([3, 1, 2], size, drop_last=True)) == []
+    assert list(BucketBatchSampler([], size)) == []
+    sampler = BucketBatchSampler([3, 1, 2], 2, bucket_size_multiplier=size)
+    assert [batch.tolist() for batch in sampler] == [[1, 2], [0]]
 
 
 def test_batches_of_similar_lengths_leave_less_to_pad():

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -188,8 +189,8 @@ def test_ids_that_are_none_are_an_error_with_the_value(ids, message):
         (CharVocabulary, ["a", "bc"], (), r"'bc' is not one token of a text, but \['b', 'c'\]"),
         (CharVocabulary, "a", (".",), "special token must be none that a text gives, got '.'"),
         (CharVocabulary, "a", "<pad>", "special token must be none that a text gives, got '<'"),
-        (CharVocabulary, ["a", ""], (), "with something in it, got ''"),
-        (CharVocabulary, ["a", 1], (), "must be a string with something in it, got 1"),
+        (CharVocabulary, ["a", ""], (), "that is not empty, got ''"),
+        (CharVocabulary, ["a", 1], (), "must be a string that is not empty, got 1"),
         (WordVocabulary, ["two words"], (), r"not one token of a text, but \['two', 'words'\]"),
         (WordVocabulary, ["a"], ("pad",), "special token must be none that a text gives"),
     ],
@@ -207,13 +208,66 @@ def test_a_word_with_capitals_is_no_token_of_lower_case_texts():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"min_freq": 0}, "min_freq must be at least 1, got 0"),
+        ({"min_freq": 0}, "min_freq must be a positive integer, got 0"),
+        ({"min_freq": float("nan")}, "min_freq must be a positive integer, got nan"),
+        ({"max_size": 1.5}, "max_size must be a whole number or None, got 1.5"),
+        ({"max_size": -1}, "max_size must be a whole number or None, got -1"),
         ({"max_size": 3, "specials": SPECIALS}, "max_size 3 is below the 4 special tokens"),
     ],
 )
 def test_limits_that_cannot_be_kept_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         CharVocabulary.from_texts("abc", **options)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda v: v.from_texts(b"abc"), "a text is a string, got b'abc'"),
+        (lambda v: v.from_texts(["a", None]), "a text is a string, got None"),
+        (lambda v: v.from_texts(5), "a text is a string, got 5"),
+        (lambda v: v.encode(b"ab"), "a text is a string, got b'ab'"),
+        (lambda v: v.encode(["a"]), r"a text is a string, got \['a'\]"),
+        (lambda v: v.lookup_indices([["a"]]), r"a token is a string, got \['a'\]"),
+    ],
+)
+def test_what_is_no_text_is_named(kind, call, message):
+    with pytest.raises(TypeError, match=message):
+        call(kind(["a"]))
+
+
+@BOTH
+def test_tokens_may_come_from_a_generator_and_the_unknown_one_is_named(kind):
+    vocabulary = kind(["a", "b"])
+    assert vocabulary.lookup_indices(c for c in "ba").tolist() == [1, 0]
+    with pytest.raises(ValueError, match="'c' at position 1 is not in"):
+        vocabulary.lookup_indices(c for c in "ac")
+    assert ["a"] not in vocabulary
+
+
+def test_vocabularies_are_equal_by_what_they_hold():
+    same = CharVocabulary("ab", ["<pad>"])
+    assert same == CharVocabulary("ab", ["<pad>"])
+    assert hash(same) == hash(CharVocabulary("ab", ["<pad>"]))
+    others = [
+        CharVocabulary("ba", ["<pad>"]),
+        CharVocabulary("ab"),
+        WordVocabulary("ab", ["<pad>"]),
+        WordVocabulary("ab", ["<pad>"], lower=True),
+        ("<pad>", "a", "b"),
+    ]
+    assert all(same != other for other in others)
+    assert others[2] != others[3]
+
+
+@given(st.one_of(prose, anything), st.booleans())
+@example("İ", True)  # two characters in lower case
+def test_a_token_is_what_tokenize_gives_alone(text, lower):
+    for vocabulary in (CharVocabulary(()), WordVocabulary((), lower=lower)):
+        pieces = [text, *vocabulary.tokenize(text)]
+        for piece in pieces:
+            assert vocabulary._is_one_token(piece) == (vocabulary.tokenize(piece) == [piece])
 
 
 def test_an_option_that_characters_do_not_have_is_refused():
@@ -242,6 +296,7 @@ def test_a_vocabulary_survives_its_file_and_pickling(vocabulary, tmp_path):
     for twin in twins:
         assert twin.tokens == vocabulary.tokens
         assert twin.specials == vocabulary.specials
+        assert twin == vocabulary
         assert getattr(twin, "lower", None) == getattr(vocabulary, "lower", None)
         if "<unk>" in vocabulary:
             np.testing.assert_array_equal(twin.encode("The été"), vocabulary.encode("The été"))
@@ -276,6 +331,7 @@ SOUND = {"type": "WordVocabulary", "lower": False, "specials": ["<pad>"], "token
         (SOUND | {"tokens": ["a", ["b"]]}, "a token must be a string"),
         (SOUND | {"tokens": ["a", "a"]}, "'a' twice"),
         (SOUND | {"tokens": ["a b"]}, "not one token"),
+        (b'{"type": "WordVocabulary", "tokens": ["a"], "tokens": ["b"]}', "an entry twice"),
         (SOUND | {"lower": "no"}, "lower must be True or False, got 'no'"),
     ],
 )
@@ -285,6 +341,37 @@ def test_a_damaged_file_is_an_error_that_names_the_file(content, message, tmp_pa
     with pytest.raises(ValueError, match=message) as error:
         WordVocabulary.load(path)
     assert str(error.value).startswith(f"{path} holds no sound WordVocabulary: ")
+
+
+@pytest.mark.parametrize("kind", [CharVocabulary, WordVocabulary])
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"tokens": ["a" * 1_000_000 + "!"]},
+        {"tokens": ["a " * 300_000]},
+        {"specials": ["<" * 1_000_000], "tokens": [["b"] * 100_000]},
+        {f"entry {i}": 0 for i in range(30_000)},
+    ],
+)
+def test_the_message_about_a_large_file_is_short(kind, entries, tmp_path):
+    path = tmp_path / "vocabulary.json"
+    options = {"lower": False} if kind is WordVocabulary else {}
+    content = {"type": kind.__name__, "specials": [], "tokens": [], **options} | entries
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="holds no sound") as error:
+        kind.load(path)
+    assert len(str(error.value)) < 500 + len(str(path))
+
+
+def test_a_token_of_many_characters_is_refused_without_a_list_of_them():
+    token = "a" * 1_000_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="not one token"):
+            CharVocabulary([token])
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20  # the list would have 8 MB
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_sound_file_is_read_and_one_that_is_too_large_or_no_file_is_not(tmp_path):

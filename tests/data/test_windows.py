@@ -1,6 +1,8 @@
 """Windows over a text and streams through it: every batch is the slice that its equation says."""
 
+import copy
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -116,6 +118,31 @@ def test_batches_are_views_that_cannot_change_the_text_and_every_pass_is_the_sam
         assert not y.flags.writeable
         np.testing.assert_array_equal(x, x2)
         np.testing.assert_array_equal(y, y2)
+
+
+# ---------------------------------------------------------------- copies
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_holds_the_text_once_and_cannot_change_it(copied):
+    tokens = np.arange(1000)
+    makes = (
+        lambda x: SlidingWindows(x, 30, 1),
+        lambda x: SlidingWindows(x, 30),
+        lambda x: BPTTIterator(x, 4, 30, drop_last=True),
+        lambda x: BPTTIterator(x, 4, 30, batch_first=True),
+    )
+    for make in makes:
+        original = make(tokens)
+        twin = copied(original)
+        assert len(pickle.dumps(original)) < 2 * tokens.nbytes
+        pairs = list(original), list(twin)
+        assert len(pairs[0]) == len(pairs[1])
+        for batch, again in zip(*pairs, strict=True):
+            for a, b in zip(batch, again, strict=True):
+                np.testing.assert_array_equal(a, b, strict=True)
+                assert not b.flags.writeable
+                assert not np.shares_memory(a, b)
 
 
 # ---------------------------------------------------------------- bad input

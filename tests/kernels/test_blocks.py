@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from scratchnet.kernels import blocks
 from scratchnet.kernels.blocks import Workspace, cut, padded_rows, residual_like, run
+from scratchnet.ops._workspace import KEPT_BYTES
 
 SIZES = st.integers(0, 20), st.integers(1, 30), st.integers(0, 500)
 
@@ -85,6 +86,19 @@ def test_work_within_work_has_another_workspace():
     assert len({id(workspace) for workspace in seen}) == 3
     run(work, [0])
     assert seen[3] in seen[:3]  # and it is used again
+
+
+def test_a_workspace_that_has_grown_too_large_is_not_kept():
+    seen = []
+
+    def work(n_bytes, workspace):
+        workspace("a", (n_bytes,), np.dtype(np.uint8))
+        seen.append(workspace)
+
+    for n_bytes in (1, KEPT_BYTES + 1, 1):
+        run(work, [n_bytes])
+    assert seen[1] is seen[0]
+    assert seen[2] is not seen[1]
 
 
 def test_floating_point_warnings_are_not_raised():

@@ -133,16 +133,22 @@ BAD = [
     ((normal((2, 3, 9, 20), 0, np.float32),), r"got \(2, 3, 9, 20\)"),
     ((normal((1, 9, 20), 0, np.float32),), r"got \(1, 9, 20\)"),
     ((normal((2, 1, 9, 3), 0, np.float32),), r"W ≥ 4\), got \(2, 1, 9, 3\)"),
-    ((normal((2, 1, 9, 20), 0, np.float32), [20]), r"each of 2 lines, got int64 \(1,\)"),
-    ((normal((2, 1, 9, 20), 0, np.float32), [20.0, 9.0]), r"got float64 \(2,\)"),
+    ((normal((2, 1, 9, 20), 0, np.float32), [20]), r"each of 2 lines, got \(1,\)"),
+    (
+        (normal((2, 1, 9, 20), 0, np.float32), [20.0, 9.0]),
+        r"widths are integers, got float64 \(2,\)",
+    ),
     ((normal((2, 1, 9, 20), 0, np.float32), [20, 21]), r"from 4 to 20, got 21 for line 1"),
     ((normal((2, 1, 9, 20), 0, np.float32), [3, 20]), r"from 4 to 20, got 3 for line 0"),
+    ((np.zeros((2, 1, 9, 20), np.uint8),), "CRNN holds float32 arrays, x is uint8"),
+    ((np.zeros((2, 1, 9, 20), np.uint8), [20, 8]), "CRNN holds float32 arrays, x is uint8"),
+    ((normal((2, 1, 9, 20)).tolist(),), "CRNN takes an array or a Tensor, got list"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD)
 def test_lines_that_do_not_fit_are_an_error_with_the_values_in_hand(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         small()(*arguments)
 
 
@@ -152,3 +158,38 @@ def test_lines_that_do_not_fit_are_an_error_with_the_values_in_hand(arguments, m
 def test_a_height_that_is_halved_to_nothing_is_refused(options):
     with pytest.raises(ValueError, match=r"channels names at least 2 stages.*height"):
         small(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"height": 16.0}, "height is a whole number, got 16.0"),
+        ({"in_channels": "a"}, "in_channels is a whole number, got 'a'"),
+    ],
+)
+def test_a_size_that_is_no_whole_number_is_named(options, message):
+    with pytest.raises(TypeError, match=message):
+        small(**options)
+
+
+def test_the_channels_may_be_any_sequence_of_numbers():
+    assert len(small(channels=iter([3, 4, 6])).features) == 3
+
+
+@pytest.mark.parametrize(
+    ("widths", "error", "message"),
+    [
+        ([7.5], TypeError, r"widths are integers, got float64 \(1,\)"),
+        ("a", TypeError, "widths are integers"),
+        ([8, -5], ValueError, "widths are at least 0, got -5"),
+        ([[8], [4, 4]], ValueError, "widths are integers in one array, got"),
+    ],
+)
+def test_widths_that_are_none_have_no_lengths(widths, error, message):
+    with pytest.raises(error, match=message):
+        small().output_lengths(widths)
+
+
+def test_lengths_are_integers_of_a_width_that_holds_them():
+    found = small().output_lengths(np.array([255, 3, 0], np.uint8))
+    np.testing.assert_array_equal(found, np.array([63, 0, 0], np.int64), strict=True)

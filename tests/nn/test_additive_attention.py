@@ -9,7 +9,7 @@ from compare import normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchnet import Tensor, functional, nn
+from scratchnet import Tensor, functional, nn, no_grad
 
 
 @given(
@@ -81,6 +81,25 @@ def test_keys_projected_once_give_the_figures_and_gradients_of_keys_projected_ea
         found.append(arrays)
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, 0, 1e-12)  # one formula, summed in another order
+
+
+def test_projected_keys_are_an_array_where_a_call_gives_arrays():
+    layer, query, key = (
+        nn.AdditiveAttention(3, 4, 5),
+        normal((2, 3), 0, "f4"),
+        normal((6, 4), 1, "f4"),
+    )
+    assert layer.project(key).requires_grad
+    with no_grad():
+        assert type(layer.project(key)) is np.ndarray
+    layer.eval()
+    assert layer.project(Tensor(key)).requires_grad
+    projected = layer.project(key)
+    assert type(projected) is np.ndarray
+    found, expected = layer(query, key, projected=projected), layer(query, key)
+    for a, b in zip(found, expected, strict=True):
+        assert type(a) is np.ndarray
+        np.testing.assert_array_equal(a, b)
 
 
 def test_arrays_in_eval_mode_give_arrays_of_their_dtype():

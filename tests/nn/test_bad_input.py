@@ -31,6 +31,7 @@ from scratchnet import nn
         (lambda: nn.Conv2d(4, 6, 3, groups=0), "groups must be at least 1, got 0"),
         (lambda: nn.BatchNorm2d(0), "num_features must be at least 1, got 0"),
         (lambda: nn.LayerNorm((3, -1)), "normalized_shape must be at least 1, got -1"),
+        (lambda: nn.CTCLoss("mean"), "blank is a whole number, got 'mean'"),
         (lambda: nn.Dropout(1.5), "p is a probability, got 1.5"),
         (lambda: nn.Linear(2, 2, dtype=np.float64), "unexpected keyword argument 'dtype'"),
         (lambda: nn.Dropout(0.5, True, 3), "takes from 1 to 3 positional arguments"),

@@ -146,6 +146,12 @@ def test_a_cache_in_training_raises():
     assert len(cache) == 3
 
 
+@pytest.mark.parametrize("cache", [True, [nn.KeyValueCache()]])
+def test_what_is_no_cache_is_refused(cache):
+    with pytest.raises(TypeError, match=r"the cache is a KeyValueCache or None, got (bool|list)"):
+        nn.CausalSelfAttention(4, 2).eval()(normal((1, 3, 4), 0, np.float32), cache)
+
+
 def test_an_empty_batch_gives_an_empty_output_and_gradients_of_0():
     layer = nn.CausalSelfAttention(4, 2, rotary=True)
     layer(Tensor(np.zeros((0, 3, 4), np.float32))).sum().backward()

@@ -47,6 +47,15 @@ def test_a_pretrained_table_is_used_as_it_is(torch, freeze):
     assert np.shares_memory(shared.weight.data, table)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_pretrained_table_keeps_its_dtype_and_one_of_torch_is_asked_for_its_array(torch, dtype):
+    table = normal((4, 3), 1, dtype)
+    assert nn.Embedding.from_pretrained(table)(np.array([1])).dtype == dtype
+    assert nn.Embedding.from_pretrained(table.tolist()).weight.dtype == np.float32
+    with pytest.raises(TypeError, match=r"got torch.Tensor; its numpy\(\) is an array"):
+        nn.Embedding.from_pretrained(torch.from_numpy(table))
+
+
 @pytest.mark.parametrize(
     "option",
     [{"max_norm": 1.0}, {"norm_type": 1.0}, {"scale_grad_by_freq": True}, {"sparse": True}],
@@ -66,6 +75,9 @@ def test_options_of_torch_that_are_left_out_are_named(option):
         (lambda: nn.Embedding(0, 3), "num_embeddings must be at least 1, got 0"),
         (lambda: nn.Embedding(4, 2.5), "embedding_dim is a whole number, got 2.5"),
         (lambda: nn.Embedding(4, 3, 4), "padding_idx 4 is none of the 4 tokens"),
+        (lambda: nn.Embedding(4, 3, 1.0), "padding_idx is a whole number, got 1.0"),
+        (lambda: nn.Embedding(4, 3, "a"), "padding_idx is a whole number, got 'a'"),
+        (lambda: nn.Embedding(4, 3, True), "padding_idx is a whole number, got True"),
         (lambda: nn.Embedding(4, 3, -5), "padding_idx -5 is none of the 4 tokens"),
         (lambda: nn.Embedding.from_pretrained(np.ones(4)), r"takes a table .*, got \(4,\)"),
         (lambda: nn.Embedding(4, 3, _weight=np.ones((3, 4))), r"that shape, got \(3, 4\)"),
@@ -81,6 +93,6 @@ def test_tokens_that_do_not_fit_are_named(training):
     layer = nn.Embedding(4, 3).train(training)
     with pytest.raises(IndexError, match=r"token 4 at position \(0, 1\) .* vocabulary of 4: 0 … 3"):
         layer(np.array([[0, 4]]))
-    with pytest.raises(TypeError, match="tokens that are integers, got float32"):
+    with pytest.raises(TypeError, match="tokens are integers, got float32"):
         layer(np.ones(2, np.float32))
     assert layer(np.zeros((0, 5), int)).shape == (0, 5, 3)

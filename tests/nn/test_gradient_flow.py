@@ -133,11 +133,85 @@ def test_looking_leaves_the_gradients_of_the_layer_alone_and_works_under_no_grad
         (nn.GRU(2, 3, bidirectional=True), (5, 4, 2), None, "one layer in one direction, got GRU"),
         (nn.Linear(2, 3), (5, 4, 2), None, "takes an RNN, LSTM, GRU or a cell .*, got Linear"),
         (nn.RNN(2, 3), (5, 4, 1, 2), None, r"takes x \(T, N, D\) or \(T, D\), .*\(5, 4, 1, 2\)"),
-        (nn.RNN(2, 3), (0, 4, 2), None, r"T > 0, got \(0, 4, 2\)"),
-        (nn.RNN(2, 3), (5, 4, 3), None, r"expects weight_ih \(3, 3\): x \(4, 3\)"),
+        (nn.RNN(2, 3), (0, 4, 2), None, r"T > 0, with D = 2, got \(0, 4, 2\)"),
+        (nn.RNN(2, 3), (5, 4, 3), None, r"with D = 2, got \(5, 4, 3\)"),
         (nn.RNN(2, 3), (5, 4, 2), lambda y: y, "loss gives one number as a Tensor"),
+        (nn.RNN(2, 3), (5, 4, 2), lambda y: y.detach().sum(), "loss does not depend on the output"),
     ],
 )
 def test_what_cannot_be_followed_is_named(layer, x, loss, message):
     with pytest.raises((ValueError, TypeError), match=message):
         nn.gradient_norms(layer, np.zeros(x, np.float32), loss)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "steps", "entry"),
+    [
+        (np.float32, 0.1, 38, 1.0),
+        (np.float32, 10.0, 38, 1e-37),
+        (np.float16, 0.1, 6, 1.0),
+        (np.float16, 10.0, 4, 1e-4),
+        (np.float64, 0.01, 150, 1.0),
+        (np.float64, 100.0, 150, 1e-300),
+    ],
+)
+def test_a_gradient_that_its_dtype_holds_has_a_norm_though_its_square_may_be_beyond(
+    dtype, factor, steps, entry
+):
+    layer = nn.RNN(1, 1, nonlinearity="relu", bias=False).to(dtype)
+    layer.weight_ih_l0.data[...] = 1.0
+    layer.weight_hh_l0.data[...] = factor
+    found = nn.gradient_norms(layer, np.full((steps, 1, 1), entry, dtype))
+    # Each step rounds once, to 11 bits in halves, and to 5 where they are subnormal (1e-5 is 167 of
+    # the smallest half).
+    rtol = {np.float16: 2.0**-7, np.float32: 1e-5, np.float64: 1e-13}[dtype]
+    np.testing.assert_allclose(found, factor ** np.arange(steps - 1.0, -1.0, -1.0), rtol=rtol)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_the_norm_of_a_gradient_that_is_no_number_is_none(value):
+    layer, x = nn.RNN(2, 3, rng=0), np.zeros((1, 1, 2), np.float32)
+    with np.errstate(invalid="ignore"):  # beyond the first step, ∞ − ∞
+        found = nn.gradient_norms(layer, x, lambda y: y[0, 0, 0] * value)
+    np.testing.assert_array_equal(found, [value])
+
+
+def test_an_empty_batch_has_norms_of_zero():
+    np.testing.assert_array_equal(nn.gradient_norms(nn.GRU(2, 3), np.zeros((4, 0, 2), "f4")), 0.0)
+
+
+STATE = np.zeros((3, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("module", "hx", "message"),
+    [
+        (nn.LSTM(2, 4), (STATE, STATE), r"LSTM expects h of shape \(1, 3, 4\), got \(3, 4\)"),
+        (nn.LSTM(2, 4), np.stack([STATE, STATE]), r"LSTM takes hx as a pair \(h, c\)"),
+        (nn.LSTM(2, 4), (STATE[None],) * 3, r"as a pair \(h, c\) of states, got 3 of them"),
+        (nn.LSTM(2, 4), (STATE[None], STATE), r"expects c of shape \(1, 3, 4\), got \(3, 4\)"),
+        (nn.LSTMCell(2, 4), (STATE[:1], STATE[:1]), r"h of shape \(3, 4\), got \(1, 4\)"),
+        (nn.GRU(2, 4), np.stack([STATE, STATE]), r"h of shape \(1, 3, 4\), got \(2, 3, 4\)"),
+        (nn.RNNCell(2, 4), STATE[0], r"RNNCell expects h of shape \(3, 4\), got \(4,\)"),
+        (nn.RNNCell(2, 4), STATE.astype(float), "RNNCell holds float32 arrays, h is float64"),
+        (nn.LSTM(2, 4), (STATE[None], None), "takes an array or a Tensor as c, got NoneType"),
+    ],
+)
+def test_an_initial_state_that_does_not_fit_is_shown(module, hx, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        nn.gradient_norms(module, np.zeros((6, 3, 2), np.float32), hx=hx)
+
+
+@every
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((5, 4, 2), int), "holds float32 arrays, x is int64"),
+        (np.zeros((5, 4, 2)), "holds float32 arrays, x is float64"),
+        ([[[0.0, 1.0]]], "takes an array or a Tensor, got list"),
+        (None, "takes an array or a Tensor, got NoneType"),
+    ],
+)
+def test_x_is_an_array_of_the_dtype_of_the_layer(name, x, message):
+    with pytest.raises(TypeError, match=f"{name} {message}"):
+        nn.gradient_norms(getattr(nn, name)(2, 3), x)

@@ -243,6 +243,15 @@ def test_backward_through_a_tensor_that_was_filled_since_is_refused():
         y.backward()
 
 
+@pytest.mark.parametrize("shape", [(3, 0), (0, 3), (0, 0), (2, 3, 0)])
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out"])
+def test_a_tensor_without_entries_stays_as_it_is(shape, mode):
+    for fill in (init.kaiming_uniform_, init.kaiming_normal_):
+        tensor = empty(shape)
+        assert fill(tensor, mode=mode) is tensor
+        assert tensor.shape == shape
+
+
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match=r"nonlinearity 'swish' is none of conv1d, .*tanh"):
         init.calculate_gain("swish")
@@ -256,6 +265,9 @@ def test_bad_input_is_named():
         init.eye_(empty((3, 3, 3)))
     with pytest.raises(TypeError, match="a Tensor is filled in place, got ndarray"):
         init.normal_(np.zeros((2, 2)))
+    for fill in (init.eye_, init.orthogonal_, init.zeros_):
+        with pytest.raises(TypeError, match="a Tensor is filled in place, got list"):
+            fill([[1.0]])
     recorded = Tensor([1.0], requires_grad=True) * 2
     with pytest.raises(RuntimeError, match="recorded Tensor must not be changed"):
         init.zeros_(recorded)

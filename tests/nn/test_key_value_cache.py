@@ -47,6 +47,22 @@ def test_what_was_appended_is_copied():
     np.testing.assert_array_equal(keys, before)
 
 
+def test_what_comes_back_cannot_change_what_is_kept():
+    cache = nn.KeyValueCache()
+    for _ in range(2):
+        for kept in cache.append(normal((1, 1, 2, 3)), normal((1, 1, 2, 3))):
+            with pytest.raises(ValueError, match="read-only"):
+                kept[:] = 0
+
+
+def test_the_error_of_what_does_not_fit_shows_the_positions_that_are_filled():
+    cache = nn.KeyValueCache()
+    for _ in range(3):  # room for 4
+        cache.append(normal((1, 1, 1, 3)), normal((1, 1, 1, 3)))
+    with pytest.raises(ValueError, match=re.escape("holds (N, H, S, D) = (1, 1, 3, 3) float64")):
+        cache.append(normal((1, 2, 1, 3)), normal((1, 2, 1, 3)))
+
+
 def test_a_recorded_tensor_raises_and_changes_nothing():
     cache, x = nn.KeyValueCache(), normal((1, 1, 2, 3))
     recorded = Tensor(x, requires_grad=True)

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -34,6 +35,32 @@ def test_waves_are_those_of_the_equation(d, t, offset):
             expected = np.sin(angle) if j % 2 == 0 else np.cos(angle)
             # an angle of 600 is known to 600 · 2e-16
             np.testing.assert_allclose(y[:, position, j], expected, 0, 1e-12)
+
+
+def test_waves_far_out_take_memory_for_their_rows_alone_and_none_is_kept():
+    layer, x = nn.SinusoidalPositions(64).eval(), np.zeros((1, 1, 64))
+    before = len(pickle.dumps(layer))
+    tracemalloc.start()
+    try:
+        y = layer(x, 10**12)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20  # a table up to it would have 7 TiB
+    finally:
+        tracemalloc.stop()
+    # feature 62 has the angle 1e12 / 10000^(62/64), about 1.3e8, known to 1.3e8 · 2e-16 · a few
+    np.testing.assert_allclose(y[0, 0, 62], np.sin(1e12 / 10000 ** (62 / 64)), 0, 1e-6)
+    assert len(pickle.dumps(layer)) == before
+
+
+@pytest.mark.parametrize("dtype", [np.int64, bool])
+def test_waves_are_not_rounded_to_whole_numbers(dtype):
+    with pytest.raises(TypeError, match=r"takes floating x, got \w+ \(1, 3, 4\)"):
+        nn.SinusoidalPositions(4).eval()(np.zeros((1, 3, 4), dtype))
+
+
+@every_kind
+def test_what_is_no_array_is_refused(make):
+    with pytest.raises(TypeError, match="takes an array or a Tensor"):
+        make(4)([[1.0, 2.0, 3.0, 4.0]])
 
 
 @given(n_before=st.integers(0, 8), t=st.integers(1, 8))
@@ -109,6 +136,8 @@ def test_the_product_of_a_rotated_query_and_key_depends_on_their_distance_alone(
         (lambda: nn.SinusoidalPositions(0), "embed_dim must be at least 1, got 0"),
         (lambda: nn.LearnedPositions(0, 4), "max_len must be at least 1, got 0"),
         (lambda: nn.RotaryPositions(5), "head_dim=5 is odd"),
+        (lambda: nn.RotaryPositions(4, 0), "takes a positive base, got 0"),
+        (lambda: nn.RotaryPositions(4, np.nan), "takes a positive base, got nan"),
         (lambda: nn.SinusoidalPositions(4)(normal((2, 3, 5))), "takes x (…, T, 4), got (2, 3, 5)"),
         (lambda: nn.RotaryPositions(4)(normal((4,))), "takes x (…, T, 4), got (4,)"),
         (lambda: nn.SinusoidalPositions(4)(normal((3, 4)), -1), "offset is at least 0, got -1"),

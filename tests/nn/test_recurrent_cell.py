@@ -95,6 +95,8 @@ def test_weights_start_uniformly_within_one_over_the_root_of_the_features(name):
     [
         (lambda: nn.RNNCell(2, 0), "hidden_size must be at least 1, got 0"),
         (lambda: nn.GRUCell("2", 3), "input_size is a whole number, got '2'"),
+        (lambda: nn.RNNCell(2, 4, "relu"), "RNNCell: bias is True or False, got 'relu'"),
+        (lambda: nn.LSTMCell(2, 4, 2), "LSTMCell: bias is True or False, got 2"),
         (lambda: nn.RNNCell(2, 3, True, "elu"), "nonlinearity is 'tanh' or 'relu', got 'elu'"),
     ],
 )
@@ -120,3 +122,12 @@ def test_an_lstm_cell_takes_a_pair_of_states():
         TypeError, match=r"LSTMCell takes hx as a pair \(h, c\) of states, got Tensor"
     ):
         nn.LSTMCell(2, 3)(np.zeros((4, 2), np.float32), np.zeros((4, 3), np.float32))
+
+
+@pytest.mark.parametrize(("which", "missing"), [((0,), "h"), ((1,), "c"), ((0, 1), "h")])
+def test_a_pair_without_one_of_its_states_says_which(which, missing):
+    hx = tuple(None if i in which else np.zeros((4, 3), np.float32) for i in range(2))
+    with pytest.raises(
+        TypeError, match=f"lstm_cell takes an array or a Tensor as {missing}, got N"
+    ):
+        nn.LSTMCell(2, 3)(np.zeros((4, 2), np.float32), hx)

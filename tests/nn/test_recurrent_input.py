@@ -20,13 +20,17 @@ def make(name, **options):
         (lambda: nn.GRU(2, 3, 0), "num_layers must be at least 1, got 0"),
         (lambda: nn.RNN(2, 3, 1, "sigmoid"), "nonlinearity is 'tanh' or 'relu', got 'sigmoid'"),
         (lambda: nn.LSTM(2, 3, 2, 0.5), "LSTM: bias is True or False, got 0.5"),
-        (lambda: nn.GRU(2, 3, 2, dropout=1.5), "GRU: p is a probability, got 1.5"),
+        (lambda: nn.GRU(2, 3, 2, dropout=1.5), "GRU: dropout is a probability, got 1.5"),
         (lambda: nn.GRU(2, 3, 2, dropout=True), "GRU: dropout is a probability, got True"),
         (
             lambda: nn.LSTM(2, 3, proj_size=3),
             "proj_size is 0 for none, or below hidden_size=3, got 3",
         ),
         (lambda: nn.LSTM(2, 3, proj_size=-1), "got -1"),
+        (lambda: nn.LSTM(2, 3, proj_size=1.5), "proj_size is a whole number, got 1.5"),
+        (lambda: nn.LSTM(2, 3, proj_size=True), "proj_size is a whole number, got True"),
+        (lambda: nn.LSTM(2, 3, dropout="a"), "LSTM: dropout is a probability, got 'a'"),
+        (lambda: nn.LSTM(True, 3), "input_size is a whole number, got True"),
         (lambda: nn.GRU(2, 3, proj_size=2), "unexpected keyword argument 'proj_size'"),
     ],
 )
@@ -47,7 +51,7 @@ def test_a_layer_that_cannot_be_made_names_the_argument_and_its_value(make, mess
         ((5, 4, 2), {"lengths": np.array([1, 6, 3, 2])}, r"sample 1 has length 6; x has 5 steps"),
         ((5, 4, 2), {"lengths": [1, 2]}, r"one length for each of the 4 samples, got \(2,\)"),
         ((5, 2), {"lengths": [5]}, r"lengths are for a batch, x is one sequence \(5, 2\)"),
-        ((5, 4, 2), {"truncate": 0}, "truncate is a number of steps, at least 1, got 0"),
+        ((5, 4, 2), {"truncate": 0}, "truncate is a number of steps, an int of at least 1, got 0"),
     ],
 )
 def test_x_and_lengths_that_do_not_fit_are_shown(name, shape, options, message):
@@ -92,3 +96,17 @@ def test_x_and_states_of_another_dtype_are_told_how_to_convert(name):
         TypeError, match=rf"{name} holds float32 arrays, h is float64 \(1, 4, 3\): convert h"
     ):
         layer(x.astype(np.float32), (state, state) if name == "LSTM" else state)
+
+
+@layers
+def test_a_packed_sequence_is_told_of_lengths(torch, name):
+    packed = torch.nn.utils.rnn.pack_padded_sequence(torch.zeros(5, 2, 2), [5, 3])
+    with pytest.raises(TypeError, match=f"{name} takes a padded array and lengths=, not a Packed"):
+        getattr(nn, name)(2, 3)(packed)
+
+
+def test_a_pair_without_one_of_its_states_says_which():
+    x, state = np.zeros((5, 4, 2), np.float32), np.zeros((1, 4, 3), np.float32)
+    for hx, missing in (((None, state), "h"), ((state, None), "c")):
+        with pytest.raises(TypeError, match=f"LSTM takes an array or a Tensor as {missing}, got N"):
+            nn.LSTM(2, 3)(x, hx)

@@ -110,6 +110,53 @@ def test_a_causal_mask_is_recognised_and_gives_the_figures_of_the_flag(kind):
     )  # one formula in two forms
 
 
+def test_a_stack_compares_its_mask_once_and_a_layer_of_ones_own_still_gets_it(monkeypatch):
+    found, comparisons = [], []
+
+    class Own(nn.Module):
+        def forward(self, x, memory=None, **options):
+            found.append(options)
+            return x
+
+    for module in (nn.transformer, nn.attention):
+        compare = module.is_causal_mask
+
+        def counted(mask, compare=compare):
+            comparisons.append(mask is not None and compare(mask))
+            return compare(mask)
+
+        monkeypatch.setattr(module, "is_causal_mask", counted)
+    x = normal((3, 2, 4), 0, np.float32)
+    stacks = (
+        (nn.TransformerEncoder, nn.TransformerEncoderLayer, (), "mask", "src_mask"),
+        (nn.TransformerDecoder, nn.TransformerDecoderLayer, (x,), "tgt_mask", "tgt_mask"),
+    )
+    for stack, layer, memory, name, name_of_layer in stacks:
+        for flag in ({}, {name.replace("mask", "is_causal"): True}):
+            comparisons.clear()
+            stack(layer(4, 2, 6), 3)(x, *memory, **{name: later}, **flag)
+            assert comparisons.count(True) == 1
+        found.clear()
+        stack(Own(), 2)(x, *memory, **{name: later})
+        for options in found:
+            np.testing.assert_array_equal(options[name_of_layer].data, later)
+            assert options[name.replace("mask", "is_causal")] is True
+
+
+def test_a_stack_of_no_layers_is_its_norm():
+    x, norm = normal((3, 2, 4), 0, np.float32), nn.LayerNorm(4)
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 6), 0, norm)
+    decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 6), 0)
+    np.testing.assert_array_equal(encoder(x, later).data, norm(x).data)
+    np.testing.assert_array_equal(decoder(x, x).data, x)
+    assert nn.Transformer(4, 2, 0, 1, 6)(x, x).shape == x.shape
+
+
+def test_what_is_no_array_is_named():
+    with pytest.raises(TypeError, match="Transformer takes an array or a Tensor as src, got list"):
+        nn.Transformer(4, 2, 1, 1, 6)([[1.0]], zeros(1, 4))
+
+
 def test_no_position_sees_a_later_one_through_a_causal_stack():
     encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 6, 0.0).double(), 3).eval()
     x = normal((5, 1, 4))
@@ -209,8 +256,8 @@ def zeros(*shape):
             "there are no nested tensors",
         ),
         (
-            lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2), 0),
-            "num_layers must be at least 1, got 0",
+            lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2), -1),
+            "a stack has 0 layers or more, got -1",
         ),
         (lambda: nn.Transformer(6, 4, 1, 1), "num_heads=4 must divide embed_dim=6"),
         (

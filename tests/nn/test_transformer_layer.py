@@ -9,7 +9,7 @@ from compare import normal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchnet import Tensor, functional, nn
+from scratchnet import Tensor, functional, nn, ops
 
 pytestmark = pytest.mark.filterwarnings("ignore:Support for mismatched:UserWarning")  # torch's
 
@@ -149,6 +149,15 @@ def test_an_activation_may_be_a_name_a_function_or_a_module(name, function):
     np.testing.assert_array_equal(by_name(x).data, by_function(x).data)
     twin = pickle.loads(pickle.dumps(by_function))
     np.testing.assert_array_equal(twin(x).data, by_name(x).data)
+
+
+@pytest.mark.parametrize("name", ops.activation.__all__)
+def test_any_lifted_activation_can_be_pickled(name):
+    function = getattr(functional, name)
+    assert pickle.loads(pickle.dumps(function)) is function
+    layer = nn.TransformerEncoderLayer(4, 2, 8, 0.0, function, rng=0)
+    x = normal((3, 2, 4), 0, np.float32)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(layer))(x).data, layer(x).data)
 
 
 def test_another_name_of_an_activation_raises():

@@ -4,7 +4,7 @@ import naive
 import numpy as np
 import pytest
 from compare import assert_agrees_with_torch, assert_close, normal
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scratchnet import check_pullback
@@ -51,6 +51,33 @@ def test_value_and_gradients_are_those_of_torchs_operations(torch, L, S, seed, d
 @given(sizes, sizes, seeds)
 def test_the_pullback_is_the_derivative(L, S, seed):
     check_pullback(additive_attention, *operands((2,), L, S, seed), attn_mask=bools((L, S), seed))
+
+
+leads = st.sampled_from([(), (1,), (2,), (3, 1), (3, 2)])
+
+
+@given(leads, leads, leads, seeds, st.sampled_from([None, (4,), (3, 4), (2, 3, 4), (3, 2, 3, 4)]))
+@example((), (), (2,), 0, None)
+@example((1,), (1,), (2,), 0, (2, 3, 4))
+def test_leading_axes_broadcast_in_values_and_gradients(torch, q, k, v, seed, mask_shape):
+    query, key, value, *weights = operands((), 3, 4, seed)
+    arrays = [
+        normal((*lead, *x.shape), seed + 7)
+        for lead, x in zip((q, k, v), (query, key, value), strict=True)
+    ]
+    arrays += weights
+    lead = np.broadcast_shapes(q, k, v)
+    masks = []
+    if mask_shape is not None and np.broadcast_shapes(mask_shape, (*lead, 3, 4)) == (*lead, 3, 4):
+        masks = [normal(mask_shape, seed + 9)]
+
+    def reference(q, k, v, weight_query, weight_key, weight_score, *masks):
+        h = torch.tanh((q @ weight_query.T)[..., :, None, :] + (k @ weight_key.T)[..., None, :, :])
+        p = torch.softmax(sum(masks, h @ weight_score), -1).expand(*lead, 3, 4)
+        return p @ v, p
+
+    assert_agrees_with_torch(torch, additive_attention, reference, *arrays, *masks, **SUMS)
+    check_pullback(additive_attention, *arrays, *masks)
 
 
 def test_each_output_alone_has_its_part_of_the_gradient():
@@ -127,6 +154,15 @@ def test_shapes_that_do_not_fit_are_refused_and_shown(i, shape, message):
     arrays = [*operands((5,) if i == 1 else (), 3, 4), np.ones((3, 4))]
     arrays[i] = np.ones(shape)
     with pytest.raises(ValueError, match=message):
+        additive_attention(*arrays)
+
+
+@pytest.mark.parametrize("i", [0, 1, 2, 3, 5])
+def test_an_operand_that_is_missing_is_named(i):
+    arrays = operands((), 3, 4)
+    arrays[i] = None
+    name = ("query", "key", "value", "weight_query", "", "weight_score")[i]
+    with pytest.raises(TypeError, match=f"takes an array or a Tensor as {name}, got NoneType"):
         additive_attention(*arrays)
 
 

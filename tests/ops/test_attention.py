@@ -367,6 +367,37 @@ def test_halves_are_computed_in_float32_and_rounded_once(torch):
         np.testing.assert_array_equal(dx, dz.astype(dx.dtype))
 
 
+# --- what is not finite, and what is not needed
+
+
+@pytest.mark.parametrize("block_size", [None, 1, 2])
+def test_the_score_of_a_later_key_is_never_looked_at(block_size):
+    q, k, v = operands((), 4, 4, 3, 3)
+    expected = attention(q, k, v, is_causal=True)[0]
+    k[3] = np.nan
+    y = attention(q, k, v, is_causal=True, block_size=block_size)[0]
+    assert_close(y[:3], expected[:3], **SUMS)
+    assert np.isnan(y[3]).all()
+
+
+@pytest.mark.parametrize(("block_size", "n_spared"), [(None, 0), (2, 2), (1, 3)])
+def test_a_later_value_of_nan_reaches_the_earlier_queries_of_its_block(block_size, n_spared):
+    q, k, v = operands((), 4, 4, 3, 3)
+    v[3] = np.nan
+    y = attention(q, k, v, is_causal=True, block_size=block_size)[0]
+    np.testing.assert_array_equal(np.isnan(y).all(axis=-1), np.arange(4) >= n_spared)
+    assert np.isfinite(y[:n_spared]).all()
+
+
+def test_needs_that_are_not_told_are_not_needed():
+    q, k, v = operands((), 2, 3, 4, 4)
+    mask = np.zeros((2, 3))
+    y, pullback = attention(q, k, v, mask, needs=(True,))
+    dx = pullback(y)
+    assert_close(dx[0], attention(q, k, v, mask)[1](y)[0])
+    assert dx[1:] == (None, None, None)
+
+
 # --- bad input
 
 

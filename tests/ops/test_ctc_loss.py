@@ -204,7 +204,7 @@ def test_two_equal_labels_need_a_blank_between_them_and_two_different_ones_need_
 
 def test_an_empty_target_is_read_from_blanks_alone():
     log_probs = normal((4, 2, 3))
-    for targets in (np.zeros((2, 0), int), np.zeros(0, int), np.array([[7], [-3]])):
+    for targets in ([], np.zeros((2, 0)), np.zeros(0, int), np.array([[7], [-3]])):
         y, pullback = ctc_loss(log_probs, targets, [4, 3], [0, 0], 2, "none")
         np.testing.assert_allclose(
             y, [-log_probs[:, 0, 2].sum(), -log_probs[:3, 1, 2].sum()], rtol=1e-14
@@ -234,6 +234,22 @@ def test_a_target_that_no_path_reads_has_the_loss_inf_and_the_gradient_nan_or_bo
     (dz,) = pullback(np.ones(2))
     np.testing.assert_array_equal(dz[:, 0], 0.0)
     np.testing.assert_array_equal(dz[:, 1], dx[:, 1])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_network_that_has_diverged_has_the_loss_nan_without_a_warning(torch, value):
+    log_probs = normal((4, 2, 3))
+    log_probs[1, 0, 0] = log_probs[1, 0, 1] = log_probs[1, 0, 2] = value
+    targets, lengths = np.array([[1, 2], [2, 1]]), ([4, 4], [2, 1])
+    y, pullback = ctc_loss(log_probs, targets, *lengths, reduction="none")
+    expected = torch.nn.functional.ctc_loss(
+        torch.from_numpy(log_probs), torch.from_numpy(targets), *lengths, reduction="none"
+    )
+    np.testing.assert_allclose(y, expected.numpy(), rtol=ERROR)
+    assert np.isnan(y).tolist() == [True, False]
+    (dx,) = pullback(np.ones(2))
+    assert np.isfinite(dx[:, 1]).all()
+    assert np.isnan(dx[:, 0]).any()
 
 
 def test_a_class_that_is_ruled_out_is_on_no_path_and_has_the_gradient_zero():
@@ -303,6 +319,9 @@ BAD = [
     ({"targets": np.array([[1, 1], [0, 1]])}, ValueError, r"line 1 holds 0, which is the blank"),
     ({"blank": 3}, ValueError, r"blank is one of the 3 classes 0 … 2, got 3"),
     ({"blank": -1}, ValueError, r"blank is one of the 3 classes 0 … 2, got -1"),
+    ({"blank": 0.5}, TypeError, "blank is a whole number, got 0.5"),
+    ({"blank": True}, TypeError, "blank is a whole number, got True"),
+    ({"targets": [[1, 2], [2]]}, ValueError, r"targets are integers in one array, got \[\[1, 2"),
     ({"reduction": "max"}, ValueError, r"'mean', 'sum' or 'none', got 'max'"),
     ({"log_probs": normal(3)}, ValueError, r"\(T, N, K\) or \(T, K\).* got \(3,\)"),
     ({"log_probs": normal((0, 2, 3))}, ValueError, r"T, K ≥ 1, got \(0, 2, 3\)"),

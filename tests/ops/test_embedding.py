@@ -117,8 +117,29 @@ def test_a_token_out_of_range_is_named_with_its_position_and_the_vocabulary(toke
 
 @pytest.mark.parametrize("tokens", [np.ones(3), np.ones(3, bool), np.ones(3, np.float32)])
 def test_tokens_that_are_no_integers_are_refused(tokens):
-    with pytest.raises(TypeError, match=rf"tokens that are integers, got {tokens.dtype} \(3,\)"):
+    with pytest.raises(
+        TypeError, match=rf"embedding: tokens are integers, got {tokens.dtype} \(3,\)"
+    ):
         ops.embedding(tokens, np.zeros((5, 2)))
+
+
+def test_no_tokens_are_no_floats():
+    weight = np.zeros((5, 2))
+    assert functional.embedding([], weight).shape == (0, 2)
+    assert functional.embedding(np.zeros((3, 0)), weight).shape == (3, 0, 2)
+
+
+def test_an_empty_vocabulary_has_no_token():
+    with pytest.raises(
+        IndexError, match=r"token 0 at position 0 is outside of the vocabulary of 0$"
+    ):
+        ops.embedding(np.array([0]), np.ones((0, 3)))
+
+
+@pytest.mark.parametrize("padding_idx", [True, False, 1.0, "a"])
+def test_the_padding_token_is_a_whole_number(padding_idx):
+    with pytest.raises(TypeError, match=f"padding_idx is a whole number, got {padding_idx!r}"):
+        ops.embedding(np.array([0]), np.zeros((5, 2)), padding_idx)
 
 
 def test_a_table_and_padding_that_do_not_fit_are_refused():

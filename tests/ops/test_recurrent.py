@@ -1,4 +1,4 @@
-"""rnn, lstm, gru: the cell at every step on the tape, however the steps are grouped; what is refused."""
+"""rnn, lstm, gru: the cell at every step on the tape, however the steps are grouped; NaN and halves."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from scratchnet.ops import _sequence
 NAMES = ("rnn", "lstm", "gru")
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 names = st.sampled_from(NAMES)
+in_both_precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 over_all = pytest.mark.parametrize("name", NAMES)
 
 # A gate is a sum of at most ten terms of size about 1, at most nine steps follow each other, and both
@@ -228,83 +229,54 @@ def test_a_gradient_dies_out_or_grows_with_the_way_back(name):
     assert dx[-1] > dx[-10] > dx[-20] > 0
 
 
-def arrays_for(name, T=4, N=2, D=3, H=2):
-    G = GATES[name] * H
-    states = [np.ones((N, H))] * (1 + (name == "lstm"))
-    return [np.ones((T, N, D)), *states, np.ones((G, D)), np.ones((G, H)), np.ones(G), np.ones(G)]
+@given(cases(dtype=np.float16))
+def test_halves_are_computed_in_float32_and_rounded(case):
+    outputs, pullback = case()
+    dys = ones_of(outputs)
+    wide = Case(
+        case.name, *[in_float32(part) for part in (case.x, case.states, case.weights)], case.options
+    )
+    expected, wide_pullback = wide()
+    found = *outputs, *pullback(dys)
+    for a, b in zip(found, (*expected, *wide_pullback(in_float32(dys))), strict=True):
+        np.testing.assert_array_equal(a, b.astype(np.float16), strict=True)
 
 
-@over_all
+def in_float32(part):
+    if isinstance(part, list | tuple):
+        return [in_float32(p) for p in part]
+    return None if part is None else part.astype(np.float32)
+
+
 @pytest.mark.parametrize(
-    ("lengths", "message"),
-    [
-        ([4, 0], "sample 1 has length 0; x has 4 steps, and a length is from 1 to 4"),
-        ([5, 1], "sample 0 has length 5"),
-        ([-1, 1], "sample 0 has length -1"),
-        ([1, 2, 3], r"one length for each of the 2 samples, got \(3,\)"),
-        (3, r"one length for each of the 2 samples, got \(\)"),
-    ],
+    ("x", "dy", "dx"), [(-1.0, np.inf, 0.0), (np.nan, 1.0, 1.0), (0.0, 1.0, 0.0), (2.0, 1.0, 1.0)]
 )
-def test_lengths_that_do_not_fit_are_named(name, lengths, message):
-    with pytest.raises(ValueError, match=f"{name}.*{message}"):
-        getattr(ops, name)(*arrays_for(name), lengths=lengths)
+@in_both_precisions
+def test_a_relu_lets_a_gradient_through_unless_it_is_off(torch, x, dy, dx, dtype):
+    """Even an infinite one stops there, as in the cell and in torch."""
+    one, zero = np.ones((1, 1), dtype), np.zeros((1, 1), dtype)
+    x, dy = np.full((1, 1), x, dtype), np.full((1, 1), dy, dtype)
+    (found, *_) = ops.rnn(x[None], zero, one, one, nonlinearity="relu")[1]((dy[None], None))
+    of_cell = ops.rnn_cell(x, zero, one, one, nonlinearity="relu")[1](dy)[0]
+    leaf = torch.from_numpy(x.copy()).requires_grad_()
+    torch.rnn_relu_cell(leaf, *map(torch.from_numpy, (zero, one, one))).backward(
+        torch.from_numpy(dy)
+    )
+    for each in (found[0], of_cell, leaf.grad.numpy()):
+        np.testing.assert_array_equal(each, np.full((1, 1), dx, dtype), strict=True)
 
 
-@over_all
-@pytest.mark.parametrize("lengths", [[1.0, 2.0], [True, True], ["1", "2"]])
-def test_lengths_are_whole_numbers(name, lengths):
-    with pytest.raises(TypeError, match="lengths are whole numbers, got dtype"):
-        getattr(ops, name)(*arrays_for(name), lengths=lengths)
-
-
-@over_all
-@pytest.mark.parametrize("truncate", [0, -1, 2.0, True])
-def test_truncate_is_a_number_of_steps(name, truncate):
-    with pytest.raises(ValueError, match=f"truncate is a number of steps.*got {truncate}"):
-        getattr(ops, name)(*arrays_for(name), truncate=truncate)
-
-
-@over_all
-@pytest.mark.parametrize(
-    ("position", "shape", "message"),
-    [
-        (0, (4, 2), r"takes x \(T, N, D\)"),
-        (0, (0, 2, 3), "at least one step"),
-        (0, (4, 2, 5), "weight_ih must be"),
-        (0, (4, 3, 3), r"h0 must be \(3, 2\) here, it is \(2, 2\)"),
-        (1, (2, 5), r"h0 must be \(2, 2\) here, it is \(2, 5\)"),
-        (-4, (7, 3), "weight_ih must be"),
-        (-2, (5,), "bias_ih must be"),
-        (-1, (5,), "bias_hh must be"),
-    ],
-)
-def test_shapes_that_do_not_fit_are_shown(name, position, shape, message):
-    arrays = arrays_for(name)
-    arrays[position] = np.ones(shape)
-    with pytest.raises(ValueError, match=message) as error:
-        getattr(ops, name)(*arrays)
-    assert str(shape) in str(error.value)
-
-
-def test_the_hidden_features_are_a_whole_number_for_each_gate():
-    x, h0, c0, *_ = arrays_for("lstm")
-    with pytest.raises(ValueError, match=r"weight_hh must be \(8, 2\) here, it is \(7, 2\)"):
-        ops.lstm(x, h0, c0, np.ones((7, 3)), np.ones((7, 2)))
-
-
-def test_a_projection_has_the_features_of_h():
-    x, _, c0, w, u, *_ = arrays_for("lstm", H=3)
-    with pytest.raises(ValueError, match=r"weight_hr must be \(3, 3\) here, it is \(2, 3\)"):
-        ops.lstm(x, None, c0, w, u, weight_hr=np.ones((2, 3)))
-
-
-def test_another_nonlinearity_is_named():
-    with pytest.raises(ValueError, match="got 'sigmoid'"):
-        ops.rnn(*arrays_for("rnn"), nonlinearity="sigmoid")
-
-
-@over_all
-def test_arrays_of_two_dtypes_are_refused(name):
-    x, *rest = arrays_for(name)
-    with pytest.raises(TypeError, match="one dtype, got x float32"):
-        getattr(ops, name)(x.astype(np.float32), *rest)
+def test_nan_in_the_last_step_leaves_the_gradients_of_a_relu_network_that_torch_gives(torch):
+    x, weights = (
+        normal((4, 3, 2)),
+        [normal(s, i) for i, s in enumerate([(3, 2), (3, 3), (3,), (3,)])],
+    )
+    x[-1] = np.nan
+    outputs, pullback = ops.rnn(x, None, *weights, nonlinearity="relu")
+    leaves = [torch.from_numpy(w.copy()).requires_grad_() for w in weights]
+    y, _ = torch.rnn_relu(
+        torch.from_numpy(x), torch.zeros(1, 3, 3).double(), leaves, True, 1, 0.0, True, False, False
+    )
+    y.backward(torch.ones_like(y))
+    for found, leaf in zip(pullback((np.ones_like(outputs[0]), None))[1:], leaves, strict=True):
+        assert_close(found, leaf.grad.numpy(), **SUMS)

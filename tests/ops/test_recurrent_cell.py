@@ -218,3 +218,14 @@ def test_a_state_of_another_dtype_is_refused(name):
 def test_another_nonlinearity_is_named():
     with pytest.raises(ValueError, match="nonlinearity is 'tanh' or 'relu', got 'sigmoid'"):
         ops.rnn_cell(*arguments("rnn_cell", 5, 3, 2), "sigmoid")
+
+
+@cells
+@pytest.mark.parametrize(("position", "key"), [(0, "x"), (1, "h"), (-4, "weight_ih")])
+def test_only_a_bias_may_be_none(name, position, key):
+    arrays = arguments(name, 5, 3, 2)
+    arrays[position] = None
+    with pytest.raises(
+        TypeError, match=f"{name} takes an array or a Tensor as {key}, got NoneType"
+    ):
+        getattr(ops, name)(*arrays)

@@ -92,6 +92,7 @@ def test_halves_are_turned_in_float32_and_rounded_once():
         ((3, 4), {"positions": np.ones((2, 3), int)}, ValueError, r"positions \(2, 3\) do not"),
         ((3, 4), {"positions": 1.5}, TypeError, r"whole numbers as positions, got float64"),
         ((3, 4), {"base": 0.0}, ValueError, r"a positive base, got 0.0"),
+        ((3, 4), {"base": np.nan}, ValueError, r"a positive base, got nan"),
     ],
 )
 def test_what_has_no_meaning_is_refused(shape, options, error, message):
