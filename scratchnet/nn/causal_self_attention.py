@@ -28,9 +28,9 @@ class CausalSelfAttention(Module):
         [Q, K, V] = x W_inᵀ + b_in                                       (one product)
         y_t = [Σ_{s ≤ t} a_{h,t,s} V_{g(h),s}]_h W_Oᵀ + b_O,   a_{h,t,·} = softmax_s(Q_{h,t}·K_{g(h),s}/√D)
 
-    Fewer heads of keys and values than of queries (num_kv_heads; g(h) = ⌊h·G/H⌋) make the cache
-    smaller by H/G: grouped queries (Ainslie et al. 2023). rotary: the queries and keys are turned by
-    their position (`RotaryPositions`), and the network needs no other positions.
+    with the heads h side by side. Fewer heads of keys and values than of queries (num_kv_heads;
+    g(h) = ⌊h·G/H⌋) make the cache smaller by H/G: grouped queries (Ainslie et al. 2023). rotary: the
+    queries and keys are turned by their position (`RotaryPositions`), and no other positions are needed.
 
     in_proj.weight: (E + 2·G·D, E) · out_proj.weight: (E, E), with biases if bias · dropout: of the
     attention weights in training · rng: what the parameters are drawn from, and later the dropout.
@@ -85,7 +85,8 @@ class CausalSelfAttention(Module):
             q, k = self.positions(q, before), self.positions(k, before)
         if cache is not None:
             k, v = cache.append(k, v)  # (N, G, S, D)
-        # The flag is_causal counts from the first key; after others, query i sees the keys to before + i.
+        # With a cache, query i is at position before + i and sees the keys 0 … before + i, where is_causal
+        # would stop at i. A single new query sees all: no mask.
         mask = np.tri(t, before + t, before, dtype=bool) if before and t > 1 else None
         y = functional.scaled_dot_product_attention(
             q,

@@ -1,6 +1,6 @@
 """Keys and values that were computed before, so that generating a token computes one position only.
 
-Letters: N batch, H heads of the keys, S positions so far, T new positions, D features of a head.
+Letters: N batch, G heads of the keys, S positions so far, T new positions, D features of a head.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class KeyValueCache:
 
     def __init__(self) -> None:
         self._length = 0
-        # (N, H, room, D) each, of which S positions are filled
+        # (N, G, room, D) each, of which S positions are filled
         self._keys: npt.NDArray[Any] | None = None
         self._values: npt.NDArray[Any] | None = None
 
@@ -40,14 +40,14 @@ class KeyValueCache:
         return self._length
 
     def append(self, key: Any, value: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Keep new keys and values, (N, H, T, D) each, and return all so far, (N, H, S + T, D).
+        """Keep new keys and values, (N, G, T, D) each, and return all so far, (N, G, S + T, D).
 
         What is returned are read-only views of what is kept.
         """
         key, value = _array("key", key), _array("value", value)
         if key.ndim != 4 or key.shape[:3] != value.shape[:3] or value.ndim != 4:
             raise ValueError(
-                f"KeyValueCache takes key and value (N, H, T, D), got {key.shape} and {value.shape}"
+                f"KeyValueCache takes key and value (N, G, T, D), got {key.shape} and {value.shape}"
             )
         start, end = self._length, self._length + key.shape[2]
         keys = _with_room(self._keys, key, start, end)
@@ -87,7 +87,7 @@ def _with_room(
     if (kept.shape[:2], kept.shape[3], kept.dtype) != ((n, h), d, new.dtype):
         filled = kept[:, :, :start].shape
         raise ValueError(
-            f"KeyValueCache holds (N, H, S, D) = {filled} {kept.dtype}, which does not go on with "
+            f"KeyValueCache holds (N, G, S, D) = {filled} {kept.dtype}, which does not go on with "
             f"{new.shape} {new.dtype}: a new text takes a new cache"
         )
     if end <= room:

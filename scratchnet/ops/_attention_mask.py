@@ -17,7 +17,7 @@ __all__ = ["Mask", "WeightDropout", "hide_later"]
 
 
 def hide_later(scores: Array, rows: slice, cols: slice) -> None:
-    """Set the scores of query i and key j > i to −∞, whatever they were: they were never looked at."""
+    """Set the scores of query i and key j > i to −∞, whatever they were, NaN too."""
     if cols.stop - 1 > rows.start:
         queries, keys = np.arange(rows.start, rows.stop), np.arange(cols.start, cols.stop)
         np.copyto(scores, -np.inf, where=keys > queries[:, None])

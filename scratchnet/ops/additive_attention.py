@@ -43,7 +43,7 @@ def additive_attention(
         context_i = Σ_j p_ij value_j
 
         dvalue_j = Σ_i p_ij dcontext_i        dp_ij = dcontext_i · value_j + dweights_ij
-        de_ij = p_ij (dp_ij − Σ_k dp_ik p_ik) = dmask_ij        dv = Σ_ij de_ij h_ij
+        de_ij = p_ij (dp_ij − Σ_k dp_ik p_ik) = dmask_ij        dweight_score = Σ_ij de_ij h_ij
         da_ij = de_ij v ∘ (1 − h_ij²)    with a = W_q q_i + W_k k_j, so that
         d(W_q q_i) = Σ_j da_ij        d(W_k k_j) = Σ_i da_ij        and on through two linear maps
 
@@ -153,7 +153,9 @@ def _masked_softmax(e: Array, attn_mask: Array | None) -> Array:
         if attn_mask.dtype == np.bool_:
             hidden = np.where(attn_mask, e.dtype.type(0), e.dtype.type(-np.inf))
         e += hidden
-    with np.errstate(invalid="ignore", over="ignore"):  # ∞ − ∞; a score far below a huge maximum
+    with np.errstate(
+        invalid="ignore", over="ignore"
+    ):  # NaN from ∞ − ∞; −∞ far below a huge maximum
         # A finite maximum, also of a row of −∞: all of that row's exponentials are then 0.
         e -= e.max(axis=-1, keepdims=True, initial=np.finfo(e.dtype).min)
         np.exp(e, out=e)

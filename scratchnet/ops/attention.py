@@ -66,9 +66,10 @@ def scaled_dot_product_attention(
         dV = Pᵀ dY        dP = dY Vᵀ        dS_ij = P_ij (dP_ij − D_i)        dmask = dS
         dQ = scale · dS K        dK = scale · dSᵀ Q
 
-    with D_i = Σ_j dP_ij P_ij from softmax's Jacobian; since dP = dY Vᵀ, it is dY_i · Y_i, for which no
-    row of P is needed at once. Dropout multiplies P by M, which is 0 with probability p and otherwise
-    1/(1 − p): Y = (P∘M) V, dV = (P∘M)ᵀ dY, dP = dY Vᵀ ∘ M, and D_i = dY_i · Y_i still.
+    with D_i = Σ_j dP_ij P_ij: a score that rises takes weight from all others of its row. Since
+    dP = dY Vᵀ, it is dY_i · Y_i, for which a whole row of P need never exist. Dropout multiplies P by M,
+    which is 0 with probability p and otherwise 1/(1 − p): Y = (P∘M) V, dV = (P∘M)ᵀ dY,
+    dP = dY Vᵀ ∘ M, and D_i = dY_i · Y_i still.
 
     The L·S scores never exist at once. They are worked out in blocks, forwards with a running maximum
     m and sum z of each row, backwards once more from Q and K: memory grows with L + S (`_attend`,
@@ -77,14 +78,16 @@ def scaled_dot_product_attention(
     query: (…, L, E) · key: (…, S, E) · value: (…, S, E_v) → y: (…, L, E_v); leading axes broadcast.
     attn_mask: broadcasts to (…, L, S); bool (True = attend; MultiheadAttention's key_padding_mask
     means the opposite) or float (added to the scores; its gradient may take room for L·S numbers, and
-    is summed on one thread). is_causal: query i sees the keys j ≤ i, also where L ≠ S (top left). scale:
-    1/√E if None. enable_gqa: each head of key (axis −3), and each of value, serves a run of neighbouring
-    heads of query. rng: what dropout draws from, an int (the same weights every time) or a Generator.
-    block_size: how many queries and keys a block has, chosen by itself if None; one as large as L and S
-    is the plain form. Dropout's draws depend on it; with finite inputs nothing else does beyond
-    rounding. needs: which gradients (query, key, value, float mask) are wanted.
+    is summed on one thread). is_causal: query i sees the keys j ≤ i, also where L ≠ S: query 0 sees
+    key 0 alone. scale: 1/√E if None. enable_gqa: each head of key (axis −3), and each of value, serves
+    a run of neighbouring heads of query. rng: what dropout draws from, an int (the same weights every
+    time) or a Generator. block_size: how many queries and keys a block has, chosen by itself if None;
+    one as large as L and S is the plain form. Dropout's draws depend on it; with finite inputs nothing
+    else does beyond rounding. needs: which gradients (query, key, value, float mask) are wanted.
 
-    A query whose keys are all masked, or that has none, gets 0, and gives gradients of 0.
+    A query whose keys are all masked, or that has none, gets 0, and gives gradients of 0. Blocks that
+    is_causal hides whole are skipped; those that attn_mask hides are computed. Kept for the pullback:
+    Q, K, V, Y, and of each query m and z; no score.
     A NaN under a mask stays NaN, as in torch. Under is_causal the score of a later key is never looked
     at, but its weight of 0 times a value of NaN or ∞ is NaN if query and key are in one block.
     Source: Vaswani et al. 2017, eq. 1; Milakov & Gimelshein 2018, alg. 3 (running softmax); Rabe &
@@ -174,6 +177,9 @@ def _attend(q: Array, k: Array, v: Array, rules: _Rules) -> tuple[Array, Array, 
         m′ = max(m, max_j S_j)        P̃ = exp(S − m′)
         z′ = z · exp(m − m′) + Σ_j P̃_j        Y′ = Y · exp(m − m′) + P̃ V        at the end, Y / z
 
+    Dropout is of P̃ in Y′, and not in z′. `workspace(name, shape, dtype)` is the thread's memory of that
+    name, with anything in it; `run` shares the blocks out to the threads.
+
     q: (B, L, E) · k: (B, S, E) · v: (B, S, E_v) → Y: (B, L, E_v), m: (B, L, 1), z: (B, L, 1)
     """
     (B, L), (S, E_v), dtype = q.shape[:2], v.shape[1:], q.dtype
@@ -192,7 +198,7 @@ def _attend(q: Array, k: Array, v: Array, rules: _Rules) -> tuple[Array, Array, 
             if rules.is_causal and cols.start >= rows.stop:
                 break  # these keys and all after them are later than these queries
             place = (heads, rows, cols)
-            p = _scores(q_i, k[heads, cols], rules, place, workspace)  # (b, l, s)
+            p = _scores(q_i, k[heads, cols], rules, place, workspace)  # P̃ in the end: (b, l, s)
             old = m_i.copy()
             np.maximum(old, p.max(axis=-1, keepdims=True), out=m_i)
             p -= m_i
@@ -230,7 +236,8 @@ def _attend_backward(
 
         dY′ = dY / z        dP′ = dY′ Vᵀ        D′_i = dY′_i · Y_i
 
-    (m and z are kept apart: in their one number m + ln z, z would be lost beside a large m.)
+    and with dropout dP′ = dY′ Vᵀ ∘ M and (P̃∘M)ᵀ dY′. (FlashAttention keeps the one number m + ln z; in
+    float32 ln z is rounded away beside a large m, as a mask of −10⁵ in all of a row makes it.)
     """
     (B, L, E), (S, E_v), dtype = q.shape, v.shape[1:], q.dtype
     n_heads, n_rows, n_cols = rules.block

@@ -1,6 +1,6 @@
 """Rotary positions: a query and a key are turned by their positions, so their product knows the distance.
 
-Letters: T positions, E features, of which pairs i = 0 … E/2 − 1 are turned together.
+Letters: T positions, E features, which are turned in pairs, number i = 0 … E/2 − 1.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ __all__ = ["rotary_embedding"]
 def rotary_embedding(
     x: Array, positions: int | Array = 0, base: float = 10000.0, interleaved: bool = False
 ) -> tuple[Array, Pullback]:
-    """Each pair of features turned by the angle position · θ_i, θ_i = base^(−2i/E).
+    """Pair i of the features, (a, b), turned by the angle φ = position · θ_i, θ_i = base^(−2i/E).
 
-        y_i  = x_i cos φ − x_i′ sin φ        φ = position · θ_i, and i′ is the partner of i
-        y_i′ = x_i sin φ + x_i′ cos φ        dx = dy turned back, by −φ
+        y_a = x_a cos φ − x_b sin φ        (a, b) = (i, i + E/2), interleaved (2i, 2i + 1)
+        y_b = x_a sin φ + x_b cos φ        dx = dy turned back, by −φ
 
     A rotation is orthogonal, so its transpose undoes it. ⟨query turned by p, key turned by q⟩ depends on
-    p − q alone: attention sees how far apart two tokens are, and lengths stay what they were.
+    p − q alone: attention sees how far apart two tokens are. The norm of each vector is unchanged.
 
     x: (…, T, E), E even → y like x. positions: the position of the first of the T (with a key-value
-    cache: how many went before), or integers that broadcast to (…, T), one for each row. The partner of
-    feature i is i + E/2 (as in GPT-NeoX and Llama), with interleaved=True pairs are 2i and 2i + 1 (as in
-    the paper and GPT-J): weights trained with one order need that order. No gradient for positions.
+    cache: how many went before), or integers that broadcast to (…, T), one for each row. interleaved:
+    False is the order of GPT-NeoX and Llama, True that of the paper and GPT-J; weights trained with
+    one order need that order. No gradient for positions.
     Source: Su et al. 2021 (RoFormer), section 3.2.
 
     >>> x = np.array([[1.0, 0.0], [1.0, 0.0]])

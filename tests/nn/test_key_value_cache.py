@@ -59,7 +59,7 @@ def test_the_error_of_what_does_not_fit_shows_the_positions_that_are_filled():
     cache = nn.KeyValueCache()
     for _ in range(3):  # room for 4
         cache.append(normal((1, 1, 1, 3)), normal((1, 1, 1, 3)))
-    with pytest.raises(ValueError, match=re.escape("holds (N, H, S, D) = (1, 1, 3, 3) float64")):
+    with pytest.raises(ValueError, match=re.escape("holds (N, G, S, D) = (1, 1, 3, 3) float64")):
         cache.append(normal((1, 2, 1, 3)), normal((1, 2, 1, 3)))
 
 
@@ -84,7 +84,7 @@ def test_a_recorded_tensor_raises_and_changes_nothing():
 def test_another_batch_heads_features_or_dtype_raise_and_change_nothing(shape, dtype):
     cache = nn.KeyValueCache()
     cache.append(normal((1, 1, 2, 3)), normal((1, 1, 2, 3)))
-    message = f"holds (N, H, S, D) = (1, 1, 2, 3) float64, which does not go on with {shape}"
+    message = f"holds (N, G, S, D) = (1, 1, 2, 3) float64, which does not go on with {shape}"
     with pytest.raises(ValueError, match=re.escape(message)):
         cache.append(normal(shape, 0, dtype), normal(shape, 0, dtype))
     with pytest.raises(ValueError, match=re.escape("got (1, 1, 3) and (1, 1, 3)")):
