@@ -1,8 +1,9 @@
 """Tables that ship with the package: digits, iris, wine, breast cancer, diabetes.
 
-Interface and arrays are scikit-learn's, entry for entry. A table is `files/<name>.csv.gz`: a line
-with the names of the features and `target`, then a line for each sample, with the decimals of the
-source. Where it comes from, its licence and what was changed stand in `files/<name>.md`, which is
+Interface and arrays are scikit-learn's, entry for entry. A table is `files/<name>.csv.gz`: a line for
+each feature, its name and then its values of all samples, with the decimals of the source, and at the
+end one for the target. (Like values beside each other compress better than a line for each sample.)
+Where it comes from, its licence and what was changed stand in `files/<name>.md`, which is
 also the `DESCR` of what is returned.
 
 Every function reads its file when it is called and returns new arrays, which the caller may change.
@@ -107,12 +108,12 @@ def _read(name: str, **more: Any) -> Bunch:
     """Return the Bunch of `files/<name>.csv.gz`, with an integer target."""
     path = _FILES / f"{name}.csv.gz"
     with gzip.open(path, "rt", encoding="utf-8") as file:
-        names = file.readline().strip().split(",")
-        table = np.loadtxt(file, delimiter=",")  # (N, D + 1), the target last
+        columns = [line.rstrip("\n").split(",") for line in file]
+    *features, target = [np.array(values, dtype=float) for _, *values in columns]
     return Bunch(
-        data=table[:, :-1].copy(),
-        target=table[:, -1].astype(int),
-        feature_names=names[:-1],
+        data=np.stack(features, axis=1),  # (N, D)
+        target=target.astype(int),
+        feature_names=[name for name, *_ in columns[:-1]],
         DESCR=path.with_name(f"{name}.md").read_text(encoding="utf-8"),
         filename=str(path),
         **more,

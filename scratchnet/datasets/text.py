@@ -44,10 +44,9 @@ def load_names(*, return_X_y: bool = False) -> Any:
     """
     path = _FILES / "names.csv.gz"
     with gzip.open(path, "rt", encoding="utf-8") as file:
-        next(file)  # the names of the columns
-        rows = [line.rstrip("\n").split(",") for line in file]
-    data = np.array([name for name, _, _ in rows])
-    frequency = np.array([shares for _, *shares in rows], dtype=float)  # female, male
+        columns = [line.rstrip("\n").split(",")[1:] for line in file]  # name, female, male
+    data = np.array(columns[0])
+    frequency = np.array(columns[1:], dtype=float).T.copy()
     target = (frequency[:, 1] > frequency[:, 0]).astype(np.int64)
     if return_X_y:
         return data, target
