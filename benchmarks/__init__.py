@@ -6,8 +6,8 @@
     python -m benchmarks.lenet_mnist FOLDER             a LeNet trained on MNIST, by itself
     python -m benchmarks.resnet_fashion_mnist FOLDER    a residual network on Fashion-MNIST
     python -m benchmarks.text_lines                     a reader of lines of digits, trained with CTC
-    python -m benchmarks.char_lstm [TEXT]               an LSTM that writes like Shakespeare, by the letter
-    python -m benchmarks.char_gpt [TEXT]                a small GPT that does the same
+    python -m benchmarks.char_lstm TEXT                 an LSTM that writes like Shakespeare, by the letter
+    python -m benchmarks.char_gpt TEXT                  a small GPT that does the same
     python -m benchmarks.depth [FOLDER]                 depth against accuracy and time, as tables
 
 Run it from a checkout. Peers (torch, …) are optional: what is installed is compared.

@@ -1,4 +1,4 @@
-"""A small GPT learns to write like Shakespeare: python -m benchmarks.char_gpt [TEXT [STEPS]].
+"""A small GPT learns to write like Shakespeare: python -m benchmarks.char_gpt TEXT [STEPS].
 
 It is trained on windows of 64 characters from anywhere in the first nine tenths of the text. Losses are
 means of −ln P(character | those before in its window), in nats; of the validation, over all characters
@@ -16,9 +16,8 @@ from scratchnet.data import BPTTIterator, CharVocabulary, DataLoader, SlidingWin
 from scratchnet.functional import cross_entropy
 from scratchnet.models import GPT, generate
 
-path = sys.argv[1] if len(sys.argv) > 1 else "../shared/data/tinyshakespeare.txt"
 steps = int(sys.argv[2]) if len(sys.argv) > 2 else 1500
-start, text = time.perf_counter(), Path(path).read_text(encoding="utf-8")
+start, text = time.perf_counter(), Path(sys.argv[1]).read_text(encoding="utf-8")
 vocabulary = CharVocabulary.from_texts(text)
 tokens, end = vocabulary.encode(text), len(text) * 9 // 10
 training = DataLoader(SlidingWindows(tokens[:end], 64, stride=1), 64, shuffle=True)

@@ -1,4 +1,4 @@
-"""An LSTM learns to write like Shakespeare: python -m benchmarks.char_lstm [TEXT [STEPS]].
+"""An LSTM learns to write like Shakespeare: python -m benchmarks.char_lstm TEXT [STEPS].
 
 It reads 64 parts of the first nine tenths of the text side by side, 100 characters at a time; its state
 goes on from piece to piece, the gradient ends between them. Losses are means of
@@ -16,9 +16,8 @@ from scratchnet.data import BPTTIterator, CharVocabulary
 from scratchnet.functional import cross_entropy
 from scratchnet.models import RecurrentLanguageModel, detach_state, generate
 
-path = sys.argv[1] if len(sys.argv) > 1 else "../shared/data/tinyshakespeare.txt"
 steps = int(sys.argv[2]) if len(sys.argv) > 2 else 1500
-start, text = time.perf_counter(), Path(path).read_text(encoding="utf-8")
+start, text = time.perf_counter(), Path(sys.argv[1]).read_text(encoding="utf-8")
 vocabulary = CharVocabulary.from_texts(text)
 tokens, end = vocabulary.encode(text), len(text) * 9 // 10
 training = BPTTIterator(tokens[:end], 64, 100, batch_first=True)
