@@ -264,15 +264,6 @@ def dropout(
     return in_place(x, y) if inplace else y
 
 
-@wraps(ops.scaled_dot_product_attention)
-def scaled_dot_product_attention(*args: Any, **kwargs: Any) -> Any:
-    # As in torch, dropout_p is obeyed outside of training too. Without rng, it draws from the generator
-    # that `manual_seed` seeds.
-    if (args[4] if len(args) > 4 else kwargs.get("dropout_p", 0.0)) > 0:
-        kwargs["rng"] = resolve_rng(kwargs.get("rng"))
-    return _scaled_dot_product_attention(*args, **kwargs)
-
-
 @_takes_input
 def dropout1d(
     x: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: Rng = None
@@ -308,6 +299,15 @@ def _dropout_over(
         return x
     y = _dropout(x, p, mask=resolve_rng(rng).random(shape, np.float32) >= p)
     return in_place(x, y) if inplace else y
+
+
+@wraps(ops.scaled_dot_product_attention)
+def scaled_dot_product_attention(*args: Any, **kwargs: Any) -> Any:
+    # As in torch, dropout_p is obeyed outside of training too. Without rng, it draws from the generator
+    # that `manual_seed` seeds.
+    if (args[4] if len(args) > 4 else kwargs.get("dropout_p", 0.0)) > 0:
+        kwargs["rng"] = resolve_rng(kwargs.get("rng"))
+    return _scaled_dot_product_attention(*args, **kwargs)
 
 
 @_takes_input
