@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scratchnet.ops._array import whole_number, whole_numbers
+from scratchnet.ops._array import whole_numbers
+from scratchnet.ops._ctc_arguments import require_blank, require_lengths
 
 __all__ = ["ctc_beam_search", "ctc_greedy_decode"]
 
@@ -208,24 +209,14 @@ def _checked(
     is_batch = scores.ndim == 3
     scores = scores if is_batch else scores[:, None]
     n_steps, n, n_classes = scores.shape
-    blank = whole_number("blank", blank)
-    if not 0 <= blank < n_classes:
-        raise ValueError(
-            f"blank is one of the {n_classes} classes 0 … {n_classes - 1}, got {blank}"
-        )
+    require_blank(blank, n_classes)
     if input_lengths is None:
         steps = np.full(n, n_steps)
     else:
         steps = whole_numbers("input_lengths", input_lengths)
         if steps.ndim > 1 or steps.size != n:
             raise ValueError(f"input_lengths: one for each of {n} lines, got {steps.shape}")
-        steps = steps.reshape(n).astype(np.int64)
-        wrong = (steps < 1) | (steps > n_steps)
-        if wrong.any():
-            at = int(np.argmax(wrong))
-            raise ValueError(
-                f"input_lengths: a length is 1 … {n_steps}, got {steps[at]} for line {at}"
-            )
+        steps = require_lengths("input_lengths", steps, 1, n_steps)
     inside = np.arange(n_steps)[:, None] < steps
     if np.isnan(scores[inside]).any():
         t, i, k = np.argwhere(np.isnan(scores) & inside[:, :, None])[0]

@@ -15,7 +15,7 @@ w samples still being read at a step, k steps of a run, s rows of a stretch, R r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,11 @@ class Stretch(NamedTuple):
 
     runs: list[Run]
     rows: slice
+
+    @property
+    def s(self) -> int:
+        """How many rows these are."""
+        return int(self.rows.stop - self.rows.start)
 
 
 class Packing:
@@ -99,8 +104,10 @@ class Packing:
         x[self.index] = rows
         return x.reshape(T, N, rows.shape[1])
 
-    def columns(self, state: Array) -> Array:
-        """Return states (N, H) as columns, the longest sample first: (H, N)."""
+    def columns(self, state: Array | None, H: int, dtype: np.dtype[Any]) -> Array:
+        """Return states (N, H) as columns, the longest sample first: (H, N). None stands for zeros."""
+        if state is None:
+            return np.zeros((H, self.shape[1]), dtype)
         return state[self.order].T.copy()
 
     def states(self, rows: Array) -> Array:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from scratchnet.ops._array import Array, Pullback, as_float, whole_number, whole_numbers
+from scratchnet.ops._array import Array, Pullback, as_float, whole_numbers
+from scratchnet.ops._ctc_arguments import require_blank, require_lengths
 from scratchnet.ops.loss import reduce_losses
 
 __all__ = ["ctc_loss"]
@@ -76,11 +77,7 @@ def ctc_loss(
         )
     shape, dtype = log_probs.shape, log_probs.dtype
     n_steps, n, n_classes = shape if len(shape) == 3 else (shape[0], 1, shape[1])
-    blank = whole_number("blank", blank)
-    if not 0 <= blank < n_classes:
-        raise ValueError(
-            f"blank is one of the {n_classes} classes 0 … {n_classes - 1}, got {blank}"
-        )
+    blank = require_blank(blank, n_classes)
     steps = _lengths("input_lengths", input_lengths, n, 1, n_steps)
     n_labels = _lengths("target_lengths", target_lengths, n, 0)
     places = _places(whole_numbers("targets", targets), n_labels, n_classes, blank)  # z, (N, L)
@@ -168,13 +165,7 @@ def _lengths(name: str, lengths: npt.ArrayLike, n: int, low: int, high: int | No
     found = whole_numbers(name, lengths)
     if found.ndim > 1 or found.size != n:
         raise ValueError(f"{name} takes one length for each of {n} lines, got {found.shape}")
-    found = found.reshape(n).astype(np.int64)
-    wrong = (found < low) | (found > (np.inf if high is None else high))
-    if wrong.any():
-        at = int(np.argmax(wrong))
-        allowed = f"at least {low}" if high is None else f"{low} … {high}"
-        raise ValueError(f"{name}: a length is {allowed}, got {found[at]} for line {at}")
-    return found
+    return require_lengths(name, found, low, high)
 
 
 def _places(targets: Array, n_labels: Array, n_classes: int, blank: int) -> Array:

@@ -96,7 +96,7 @@ def gru(
     x_rows = packing.pack(x)  # (R, D)
     h_rows = np.empty((N + packing.rows, H), dtype)  # h0, then the states after each step
     after, h_n = h_rows[N:], np.empty((N, H), dtype)
-    h = np.zeros((H, N), dtype) if h0 is None else packing.columns(h0)
+    h = packing.columns(h0, H, dtype)
     h_rows[:N] = h.T
     keeps = any(need.values())
     kept = np.empty(4 * H * packing.rows if keeps else 0, dtype)  # r, z, n, q of all steps
@@ -132,12 +132,12 @@ def gru(
     def pullback(dys: tuple[Array | None, Array | None]) -> tuple[Array | None, ...]:
         dy, dh_n = dys
         dy_rows = None if dy is None else packing.pack(dy)
-        dh_final = np.zeros((H, N), dtype) if dh_n is None else packing.columns(dh_n)
+        dh_final = packing.columns(dh_n, H, dtype)
         weight_back = np.ascontiguousarray(weight_hh.T)
         sums = Sums(need, packing, weight_ih)
         dh = np.empty((H, 0), dtype)
         for stretch in reversed(packing.stretches):
-            da_x, da_h = np.empty((2, 3, H, stretch.rows.stop - stretch.rows.start), dtype)
+            da_x, da_h = np.empty((2, 3, H, stretch.s), dtype)
             for run in reversed(stretch.runs):
                 r, z, n, q = slabs_of(kept, 4 * H, run).reshape(run.k, 4, H, run.w).swapaxes(0, 1)
                 h = columns_of(packing.before(h_rows, run.rows), run)

@@ -109,8 +109,8 @@ def lstm(
     x_rows = packing.pack(x)  # (R, D)
     h_rows = np.empty((N + packing.rows, P), dtype)  # h0, then the outputs of each step
     after, h_n, c_n = h_rows[N:], np.empty((N, P), dtype), np.empty((N, H), dtype)
-    h = np.zeros((P, N), dtype) if h0 is None else packing.columns(h0)
-    c = np.zeros((H, N), dtype) if c0 is None else packing.columns(c0)
+    h = packing.columns(h0, P, dtype)
+    c = packing.columns(c0, H, dtype)
     h_rows[:N] = h.T
     keeps = any(need.values())
     kept = np.empty(5 * H * packing.rows if keeps else 0, dtype)  # c[t−1], g, f, i, o of all steps
@@ -148,15 +148,15 @@ def lstm(
     def pullback(dys: tuple[Array | None, ...]) -> tuple[Array | None, ...]:
         dy, dh_n, dc_n = dys
         dy_rows = None if dy is None else packing.pack(dy)
-        dh_final = np.zeros((P, N), dtype) if dh_n is None else packing.columns(dh_n)
-        dc_final = np.zeros((H, N), dtype) if dc_n is None else packing.columns(dc_n)
+        dh_final = packing.columns(dh_n, P, dtype)
+        dc_final = packing.columns(dc_n, H, dtype)
         # Not halved: σ′ is written as i(1 − i), with respect to the whole sum.
         weight_back = np.ascontiguousarray(_inside(weight_hh, np.ones(4, dtype)).T)
         dweight_hr = np.zeros_like(weight_hr) if need.get("weight_hr") else None
         sums = Sums(need, packing, weight_ih)
         dh, dc = np.empty((P, 0), dtype), np.empty((H, 0), dtype)
         for stretch in reversed(packing.stretches):
-            da = np.empty((4, H, stretch.rows.stop - stretch.rows.start), dtype)  # of i, f, g, o
+            da = np.empty((4, H, stretch.s), dtype)  # of i, f, g, o
             for run in reversed(stretch.runs):
                 slabs = slabs_of(kept, 5 * H, run).reshape(run.k, 5, H, run.w)
                 c_before, g, f, i, o = slabs.swapaxes(0, 1)  # each (k, H, w)

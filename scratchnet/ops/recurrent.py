@@ -102,7 +102,7 @@ def rnn(
     x_rows = packing.pack(x)  # (R, D)
     h_rows = np.empty((N + packing.rows, H), dtype)  # h0, then the states after each step
     after, h_n = h_rows[N:], np.empty((N, H), dtype)
-    h = np.zeros((H, N), dtype) if h0 is None else packing.columns(h0)
+    h = packing.columns(h0, H, dtype)
     h_rows[:N] = h.T
     for stretch in packing.stretches:
         from_x = of_inputs(weight_ih, x_rows, stretch, bias)  # (H, s)
@@ -124,12 +124,12 @@ def rnn(
     def pullback(dys: tuple[Array | None, Array | None]) -> tuple[Array | None, ...]:
         dy, dh_n = dys
         dy_rows = None if dy is None else packing.pack(dy)
-        dh_final = np.zeros((H, N), dtype) if dh_n is None else packing.columns(dh_n)
+        dh_final = packing.columns(dh_n, H, dtype)
         weight_back = np.ascontiguousarray(weight_hh.T)
         sums = Sums(need, packing, weight_ih)
         dh = np.empty((H, 0), dtype)
         for stretch in reversed(packing.stretches):
-            da = np.empty((H, stretch.rows.stop - stretch.rows.start), dtype)  # ∂L/∂a
+            da = np.empty((H, stretch.s), dtype)  # ∂L/∂a
             for run in reversed(stretch.runs):
                 h = columns_of(after[run.rows], run)
                 da_run = 1.0 - h * h if nonlinearity == "tanh" else np.empty_like(h)  # φ′, then da
