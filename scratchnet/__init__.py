@@ -17,6 +17,7 @@ from scratchnet.autograd import (
     lift,
     no_grad,
 )
+from scratchnet.ops._winograd import get_winograd, set_winograd
 from scratchnet.random import manual_seed
 from scratchnet.threads import get_num_threads, set_num_threads
 
@@ -32,6 +33,7 @@ __all__ = [
     "enable_grad",
     "functional",
     "get_num_threads",
+    "get_winograd",
     "is_grad_enabled",
     "lift",
     "manual_seed",
@@ -40,6 +42,7 @@ __all__ = [
     "ops",
     "optim",
     "set_num_threads",
+    "set_winograd",
 ]
 
 

@@ -3,64 +3,148 @@
     gather:   cols[n,c,i,j,p,q] = x[n, c, p·s + i·d − top, q·s + j·d − left], 0 on the padding
     scatter:  x[n,c,h,w] = Σ cols[n,c,i,j,p,q]   over p·s + i·d − top = h, q·s + j·d − left = w
 
-Each is the transposed map of the other. Letters: N batch (n of them in a block), C channels, kh kw
-kernel, (i, j) its tap, OH OW output, (p, q) its entry, s stride, d dilation, top and left the padding.
+Each is the transposed map of the other. A column holds one window, K = C·kh·kw numbers, in one of two
+orders. Channels first (c, i, j) is how weights lie in memory: a tap is copied for all windows of a row at
+once. Channels last (i, j, c): once the channels of the image come last, kw·C numbers of a window lie side
+by side and are copied in one piece, several times as fast; but the weights have to be brought into that
+order too.
+
+Letters: N batch (n of them in a block), C channels, F filters, G groups, kh kw kernel, (i, j) its tap,
+OH OW output, (p, q) its entry, s stride, d dilation, top and left the padding, K numbers in a window,
+L windows of a block.
 """
 
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from scratchnet.ops._array import Array
+from scratchnet.ops._channels_last import add_windows, lay_out, reach, take_back, windows_of
 from scratchnet.ops._window import Window
-
-
-def blocks_of(
-    x_shape: tuple[int, ...], dtype: np.dtype[Any], window: Window, block_bytes: int
-) -> list[slice]:
-    """Return slices over the images: as many at a time as have columns of block_bytes, at least one."""
-    per_image = prod((x_shape[1], *window.kernel, *window.out)) * dtype.itemsize
-    length = max(1, block_bytes // max(1, per_image))
-    return [slice(i, min(i + length, x_shape[0])) for i in range(0, x_shape[0], length)]
-
-
-def buffer_for(
-    blocks: list[slice],
-    channels: int,
-    dtype: np.dtype[Any],
-    window: Window,
-    images_inside: bool = False,
-) -> Array:
-    """Return a buffer (n, C, kh, kw, OH, OW) for the columns of one block.
-
-    It starts as zeros, which are the padding: a tap writes the same places in every block, and what
-    no tap writes stays 0. images_inside: lay it out in memory as
-    (C, kh, kw, n, OH, OW), so that the windows of all images lie side by side.
-    """
-    # The first block is the longest. A window of one entry needs none: x is its own columns.
-    n = blocks[0].stop if blocks and not window.is_each_entry else 0
-    if images_inside:
-        return np.moveaxis(np.zeros((channels, *window.kernel, n, *window.out), dtype), 3, 0)
-    return np.zeros((n, channels, *window.kernel, *window.out), dtype)
+from scratchnet.ops._workspace import Workspace
 
 
 def gather(x: Array, window: Window, buffer: Array) -> Array:
-    """Return the windows of n images as columns (n, C, kh, kw, OH, OW), copied tap by tap."""
+    """Return the windows of n images as columns (n, C, kh, kw, OH, OW), copied tap by tap.
+
+    buffer: where they are written; zeros, if a window reaches beyond the image
+    """
     if window.is_each_entry:
         return x.reshape(*x.shape[:2], 1, 1, *window.out)
-    cols = buffer[: len(x)]
     # Through tap (i, j) the outputs at_out see x[at_in], two equally large slices; the rest is padding.
     for (i, j), at_out, at_in in window.taps():
-        cols[:, :, i, j][at_out] = x[at_in]
-    return cols
+        buffer[:, :, i, j][at_out] = x[at_in]
+    return buffer
 
 
-def scatter(cols: Array, window: Window, x: Array) -> None:
-    """Add columns to the entries of x that `gather` would take them from."""
-    cols = cols.reshape(*x.shape[:2], *window.kernel, *window.out)
-    # The same slices as in `gather`: x[at_in] is what the outputs at_out see through tap (i, j).
-    for (i, j), at_out, at_in in window.taps():
-        x[at_in] += cols[:, :, i, j][at_out]
+def scatter(cols: Array, window: Window, x: Array, sums: Array | None = None) -> None:
+    """Add columns to the entries of x that `gather` would take them from.
+
+    Along the rows first, sums[n, c, i, p, q·s + j·d] = Σ_j cols[n,c,i,j,p,q], then over the rows: kh + kw
+    long additions instead of kh·kw short ones. sums: memory for (n, C, kh, OH, columns reached over)
+    """
+    n, C = x.shape[:2]
+    (kh, kw), (OH, OW), left = window.kernel, window.out, window.before[1]
+    cols = cols.reshape(n, C, kh, kw, OH, OW)
+    if sums is None:
+        sums = np.empty((n, C, kh, OH, reach(window)[1]), x.dtype)
+    sums.fill(0)
+    for j in range(kw):
+        first = j * window.dilation[1]
+        stop = first + (OW - 1) * window.stride[1] + 1
+        sums[..., first : stop : window.stride[1]] += cols[:, :, :, j]
+    start, stop = max(0, -left), max(0, min(x.shape[3], sums.shape[4] - left))
+    for i in range(kh):
+        p, h = window.along(0, i)
+        x[:, :, h, start:stop] += sums[:, :, i, p, start + left : max(start, stop) + left]
+
+
+def channels_last_pays(
+    weight_shape: tuple[int, ...], window: Window, groups: int, n_images: int
+) -> bool:
+    """Whether long pieces are copied, and so many windows that bringing the weights into order is little."""
+    F, C = weight_shape[:2]
+    is_long = prod(window.kernel) > 1 and window.kernel[1] * C >= 16
+    return groups == 1 and is_long and n_images * prod(window.out) >= 2 * F
+
+
+def weights_in_order(weight: Array, groups: int, last: bool) -> Array:
+    """Return the weights (F, C/G, kh, kw) as (G, F/G, K), in the order of the columns.
+
+    Channels last, they lie in memory as (K, F): OpenBLAS's AVX-512 kernels take twice as long for
+    W colsᵀ if neither lies transposed.
+    """
+    if last:
+        return weight.transpose(2, 3, 1, 0).reshape(1, -1, len(weight)).swapaxes(1, 2)
+    return weight.reshape(groups, len(weight) // groups, weight[0].size)
+
+
+def gather_rows(
+    x: Array, images: slice, rows: slice, window: Window, groups: int, last: bool, ws: Workspace
+) -> Array:
+    """Return the windows of some rows of outputs of some images (n, G, K, L), in memory of the workspace."""
+    window, x = of_rows(window, rows), x[images]
+    (n, C), (kh, kw), (OH, OW) = x.shape[:2], window.kernel, window.out
+    if kh == kw == 1 and not _sees_padding(window):
+        (h, w), (sh, sw) = window.before, window.stride
+        seen = x[:, :, -h : (OH - 1) * sh + 1 - h : sh, -w : (OW - 1) * sw + 1 - w : sw]
+        return seen.reshape(n, groups, C // groups, OH * OW)
+    if last:
+        laid_out = ws("laid out", (n, *reach(window), C), x.dtype)
+        cols = ws("columns", (n, OH, OW, kh, kw, C), x.dtype)
+        np.copyto(cols, windows_of(lay_out(x, window, laid_out), window))
+        return cols.reshape(n, 1, OH * OW, kh * kw * C).swapaxes(2, 3)
+    laid_out = np.moveaxis(ws("laid out", (n, C, *reach(window)), x.dtype), 1, 3)
+    windows = windows_of(lay_out(x, window, laid_out), window)  # (n, OH, OW, kh, kw, C)
+    cols = ws("columns", (n, C, kh, kw, OH, OW), x.dtype)
+    np.copyto(cols, windows.transpose(0, 5, 3, 4, 1, 2))
+    return cols.reshape(n, groups, C // groups * kh * kw, OH * OW)
+
+
+def spread_rows(
+    y: Array, w: Array, window: Window, step: int, last: bool, x: Array, ws: Workspace
+) -> None:
+    """Write x (n, C, H, W) = the columns Wᵀ y, added up, for y (n, F, OH, OW) and w (G, F/G, K).
+
+    x comes as zeros. step: rows of y whose columns are made at a time
+    """
+    (n, _, OH, OW), (groups, filters, K), (kh, kw) = y.shape, w.shape, window.kernel
+    into = x
+    if last:
+        into = ws("laid out", (n, *reach(window), x.shape[1]), x.dtype)
+        into.fill(0)
+    for first in range(0, OH, step):
+        rows = slice(first, min(first + step, OH))
+        dy = y[:, :, rows].reshape(n, groups, filters, (rows.stop - first) * OW)
+        if last:
+            cols = ws("columns", (n, 1, dy.shape[3], K), x.dtype)
+            np.matmul(dy.swapaxes(2, 3), w, out=cols)  # (n, 1, L, F) @ (1, F, K) -> (n, 1, L, K)
+            cols = cols.reshape(n, rows.stop - first, OW, kh, kw, x.shape[1])
+            n_rows = rows.stop - first
+            sums = ws("sums", (n, n_rows, kh, *into.shape[2:]), x.dtype)
+            add_windows(cols, window, first, into, sums)
+        else:
+            cols = ws("columns", (n, groups, K, dy.shape[3]), x.dtype)
+            np.matmul(w.swapaxes(1, 2), dy, out=cols)  # (G, K, F/G) @ (n, G, F/G, L)
+            n_rows = rows.stop - first
+            sums = ws("sums", (*x.shape[:2], kh, n_rows, reach(window)[1]), x.dtype)
+            scatter(cols, of_rows(window, rows), into, sums)
+    if last:
+        take_back(into, window, x)
+
+
+def of_rows(window: Window, rows: slice) -> Window:
+    """Return the window that gives some rows of the output alone: its first row is number 0."""
+    above = window.before[0] - rows.start * window.stride[0]
+    out = rows.stop - rows.start, window.out[1]
+    return window._replace(before=(above, window.before[1]), out=out)
+
+
+def _sees_padding(window: Window) -> bool:
+    """Whether a window reaches beyond the image."""
+    return any(
+        before > 0 or size - before > length
+        for before, size, length in zip(window.before, reach(window), window.image, strict=True)
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import prod
 
 from scratchnet.ops._array import Array, Pullback, require_same_dtype, shapes_of, sum_to
+from scratchnet.ops._matmul import product
 
 __all__ = ["linear", "matmul"]
 
@@ -45,7 +46,7 @@ def linear(
 
     need_x, need_weight, need_bias = (*needs, False)[:3]  # without a bias, needs has two entries
     rows, x_shape, has_bias = _flat(x), x.shape, bias is not None  # (N, D_in)
-    y = rows @ weight.T  # (N, D_in) @ (D_in, D_out) -> (N, D_out)
+    y = product(rows, weight.T)  # (N, D_in) @ (D_in, D_out) -> (N, D_out)
     if bias is not None:
         y += bias
     kept_rows = rows if need_weight else None
@@ -53,8 +54,8 @@ def linear(
 
     def pullback(dy: Array) -> tuple[Array | None, ...]:
         dy = _flat(dy)  # (N, D_out)
-        dx = None if kept_weight is None else (dy @ kept_weight).reshape(x_shape)
-        dweight = None if kept_rows is None else dy.T @ kept_rows  # (D_out, N) @ (N, D_in)
+        dx = None if kept_weight is None else product(dy, kept_weight).reshape(x_shape)
+        dweight = None if kept_rows is None else product(dy.T, kept_rows)  # (D_out, N) @ (N, D_in)
         if not has_bias:
             return dx, dweight
         return dx, dweight, dy.sum(axis=0) if need_bias else None
@@ -95,7 +96,7 @@ def matmul(x: Array, y: Array, *, needs: tuple[bool, ...] = (True, True)) -> tup
             dx = sum_to(dx, left_shape).reshape(x_shape)
         if kept_left is not None:
             if right_ndim == 2:  # one product over all rows: (K, …·N) @ (…·N, M) -> (K, M)
-                dy = _flat(kept_left).T @ _flat(dz)
+                dy = product(_flat(kept_left).T, _flat(dz))
             else:  # (…, K, N) @ (…, N, M) -> (…, K, M)
                 dy = sum_to(kept_left.swapaxes(-1, -2) @ dz, right_shape)
             dy = dy.reshape(y_shape)
@@ -114,4 +115,4 @@ def _flat(a: Array) -> Array:
 
 def _rows(a: Array, b: Array) -> Array:
     """Return a @ b for one matrix b as one product over all rows (NumPy would make many small ones)."""
-    return (_flat(a) @ b).reshape(*a.shape[:-1], b.shape[-1])
+    return product(_flat(a), b).reshape(*a.shape[:-1], b.shape[-1])

@@ -17,8 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scratchnet import check_pullback
-from scratchnet.ops import _columns, _products, conv2d, conv_transpose2d
-from scratchnet.ops._geometry import sliding_window
+from scratchnet.ops import _products, conv2d, conv_transpose2d
 
 
 @dataclass(frozen=True)
@@ -224,15 +223,6 @@ def test_results_do_not_depend_on_how_many_images_are_gathered_at_a_time(bytes_,
     )
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_array_equal(a, b, strict=True)
-
-
-def test_the_last_block_may_be_shorter():
-    one_image = 1 * 2 * 2 * 3 * 3 * 8  # C · kh · kw · OH · OW numbers of 8 bytes
-    x = np.zeros((7, 1, 4, 4))
-    window = sliding_window((4, 4), (2, 2), (1, 1), (1, 1), [(0, 0), (0, 0)], "")
-    blocks = _columns.blocks_of(x.shape, x.dtype, window, 3 * one_image)
-    assert len(_columns.buffer_for(blocks, 1, x.dtype, window)) == 3
-    assert blocks == [slice(0, 3), slice(3, 6), slice(6, 7)]
 
 
 def test_the_columns_are_not_kept_for_the_pullback():

@@ -1,0 +1,94 @@
+"""Working through large arrays piece by piece, on threads: for operations that are passes over memory.
+
+`entrywise` is for what treats every entry by itself, `linewise` for what goes along one axis. Both
+take a function of arrays that writes to its last argument, as a ufunc does with `out`: it sees a piece
+of each array, and what it computes on the way has the size of a piece, which stays in the cache.
+
+Why pieces of half a megabyte, and not of what a second-level cache holds: each NumPy call takes the
+interpreter's lock for a moment, and a thread that finds it taken sleeps and is woken some 10 µs later.
+With calls of 5 µs that costs more than main memory does (silu and its gradient on 25 MB, two threads:
+14 ms in pieces of 32 kB, 6 in 128, 4.4 in 512; one thread 7.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from scratchnet.ops._array import Array
+from scratchnet.threads import run_blocks
+
+__all__ = ["ALONE_BYTES", "PIECE_BYTES", "entrywise", "linewise", "pieces", "run_pieces"]
+
+PIECE_BYTES = 1 << 19  # of one array
+ALONE_BYTES = 1 << 20  # up to here a few passes take no longer than waking another thread
+
+
+def pieces(n_rows: int, row_bytes: int) -> list[slice]:
+    """Return slices that make up n_rows, each of at most about PIECE_BYTES of one array; none for no rows.
+
+    They are of one size and even in number, so that two threads end together. The number of threads
+    has no part in it: the same shape gives the same pieces, and so the same rounding.
+    """
+    n_bytes = n_rows * row_bytes
+    if n_bytes <= ALONE_BYTES:
+        return [slice(0, n_rows)] if n_rows else []
+    size = -(-n_rows // (2 * -(-n_bytes // (2 * PIECE_BYTES))))
+    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+
+
+def run_pieces(work: Callable[[Any], Any], blocks: Sequence[Any]) -> None:
+    """Call work with every block, on threads if there are several.
+
+    Overflow and the like pass without a warning: they show in the result.
+    """
+    with np.errstate(all="ignore"):
+        if len(blocks) < 2:
+            for block in blocks:
+                work(block)
+        else:
+            run_blocks(work, blocks)
+
+
+def entrywise(compute: Callable[..., Any], x: Array, *others: Array, outputs: int = 1) -> Any:
+    """Return the array, or arrays, that compute(x, *others, *outputs) writes, each with the form of x.
+
+    compute treats every entry by itself, and is given arrays of one axis. others have the shape of x.
+    """
+    results = [np.empty_like(x) for _ in range(outputs)]
+    flat = [_flat(a, results[0]) for a in (x, *others, *results)]
+    run_pieces(lambda piece: compute(*[a[piece] for a in flat]), pieces(x.size, x.itemsize))
+    return results[0] if outputs == 1 else tuple(results)
+
+
+def _flat(a: Array, form: Array) -> Array:
+    """Return a with one axis, its entries in the order of those of `form` in memory, which has no gaps.
+
+    A view if that is their order already, as it is of `form` itself; else a copy.
+    """
+    if a.strides != form.strides or a.dtype != form.dtype:
+        copy = np.empty_like(form)
+        copy[...] = a
+        a = copy
+    return a.ravel(order="K")
+
+
+def linewise(compute: Callable[..., Any], axis: int, x: Array, *others: Array) -> Array:
+    """Return the array that compute(x, *others, y) writes to y, line by line along the axis.
+
+    compute finds whole lines along its axis 1: (lines, K) if that is the last axis of x, else (…, K,
+    …). others have the shape of x.
+    """
+    y = np.empty(x.shape, x.dtype)
+    before, k = prod(x.shape[:axis]), x.shape[axis] if x.ndim else 1
+    after = prod(x.shape[axis + 1 :])
+    form = (before, k) if after == 1 else (before, k, after)
+    arrays = [np.asarray(a, x.dtype).reshape(form) for a in (x, *others, y)]
+    blocks: list[Any] = pieces(before, k * after * x.itemsize)
+    if before == 1 < after:
+        blocks = [(slice(None), slice(None), columns) for columns in pieces(after, k * x.itemsize)]
+    run_pieces(lambda block: compute(*[a[block] for a in arrays]), blocks)
+    return y
