@@ -37,7 +37,7 @@ __all__ = ["Convolution", "DepthwiseConvolution", "DirectConvolution", "prepare_
 # For large ones reading them costs more than the multiplications that they save, and for few channels
 # the transforms do. In float16 the numbers in the transforms would leave no digits.
 WINOGRAD_4_MOST_WEIGHTS = 128 * 128
-WINOGRAD_2_MOST_WEIGHTS = 256 * 256
+WINOGRAD_2_MOST_WEIGHTS = 512 * 512
 WINOGRAD_LEAST_CHANNELS = 32
 
 
@@ -59,10 +59,12 @@ def prepare_convolution(
     padding: Padding = ((0, 0), (0, 0)),
     dilation: tuple[int, int] = (1, 1),
     groups: int = 1,
+    winograd: bool = True,
 ) -> Convolution:
     """Return the kernel that is quickest for these weights, of which it keeps a copy.
 
-    weight: (F, C/G, kh, kw) · bias: (F,) or None · padding: ((top, bottom), (left, right))
+    weight: (F, C/G, kh, kw) · bias: (F,) or None · padding: ((top, bottom), (left, right)) · winograd:
+    whether it may be Winograd's, which rounds more
     """
     filters, channels, *kernel = weight.shape
     bias = np.zeros(filters) if bias is None else bias
@@ -70,7 +72,7 @@ def prepare_convolution(
         return DepthwiseConvolution(weight, bias, stride, padding, dilation)
     is_3x3 = kernel == [3, 3] and stride == dilation == (1, 1) and groups == 1
     enough = min(filters, channels) >= WINOGRAD_LEAST_CHANNELS and weight.dtype != np.float16
-    if is_3x3 and enough and filters * channels <= WINOGRAD_2_MOST_WEIGHTS:
+    if winograd and is_3x3 and enough and filters * channels <= WINOGRAD_2_MOST_WEIGHTS:
         m = 4 if filters * channels <= WINOGRAD_4_MOST_WEIGHTS else 2
         return WinogradConvolution(weight, bias, padding, m)
     return DirectConvolution(weight, bias, stride, padding, dilation, groups)
@@ -156,9 +158,7 @@ class DirectConvolution(_Sliding):
                 cols = windows.reshape(1, P, K)  # each entry is its own window: nothing to gather
             else:
                 cols = workspace("windows", (groups, P, K), x.dtype)
-                by_group = windows.reshape(*windows.shape[:5], groups, windows.shape[5] // groups)
-                by_group = by_group.transpose(5, 0, 1, 2, 3, 4, 6)  # (G, n, rows, OW, kh, kw, C/G)
-                np.copyto(cols.reshape(by_group.shape), by_group)
+                _gather(windows, cols)
             out = y[block].reshape(P, groups, group_filters)  # a view: whole rows, or whole images
             # (G, P, K) @ (G, K, F/G)
             np.matmul(cols, self.weight[..., filters], out=out.transpose(1, 0, 2)[..., filters])
@@ -184,6 +184,21 @@ class DirectConvolution(_Sliding):
             return [(block, slice(0, half)), (block, slice(half, F))]
         blocks = cut(N, OH, row_bytes, products, self.weight.nbytes)
         return [(block, slice(None)) for block in blocks]
+
+
+def _gather(windows: Array, cols: Array) -> None:
+    """Copy windows (n, rows, OW, kh, kw, C) to the rows of cols (G, P, K)."""
+    n, n_rows, OW, kh, kw, C = windows.shape
+    groups, itemsize = len(cols), cols.itemsize
+    if groups == 1 and windows.strides[4:] == (C * itemsize, itemsize):
+        # What a window sees of one row lies side by side on both sides: it is copied as one entry.
+        run = np.dtype((np.void, kw * C * itemsize))
+        by_run = windows.reshape(n, n_rows, OW, kh, kw * C).view(run)
+        np.copyto(cols.view(run).reshape(by_run.shape), by_run)
+        return
+    by_group = windows.reshape(n, n_rows, OW, kh, kw, groups, C // groups)
+    by_group = by_group.transpose(5, 0, 1, 2, 3, 4, 6)  # (G, n, rows, OW, kh, kw, C/G)
+    np.copyto(cols.reshape(by_group.shape), by_group)
 
 
 class DepthwiseConvolution(_Sliding):

@@ -33,6 +33,7 @@ no longer return what they did.
 from __future__ import annotations
 
 import copy
+from contextvars import ContextVar
 from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
@@ -60,20 +61,28 @@ __all__ = ["can_fuse", "fold_batch_norm", "fuse", "optimize_for_inference"]
 
 Layer = TypeVar("Layer", bound=Module)
 
+# Whether the network that is being optimised may take Winograd's convolutions: modules that call `fuse`
+# in their `fuse_layers` need not hand it on.
+_winograd: ContextVar[bool] = ContextVar("winograd", default=True)
 
-def optimize_for_inference(model: Module, inplace: bool = False) -> Module:
+
+def optimize_for_inference(model: Module, inplace: bool = False, winograd: bool = True) -> Module:
     """Return a network that computes the same in less time, forward only.
 
     Convolutions take up the batch norm, ReLU or ReLU6 after them, and where a module says so (the
-    blocks of ResNet do) the residual that is added in between; affine maps take up ReLU. In float32
-    the results differ from the plain network's by rounding: by less than 1e-4 of the largest logit for
-    ResNets.
+    blocks of ResNet do) the residual that is added in between; affine maps take up ReLU. The results
+    differ from the plain network's by rounding. Those of ResNet-18 in float32 are within 2e-6 of what
+    float64 gives, as a fraction of the largest logit (of 16 networks the worst by 1.1e-6, the median by
+    7e-7; with winograd=False 1.3e-6 and 4e-7).
 
     model: in eval mode, else ValueError. It is copied first; with inplace=True it is itself turned
     into the form that is returned, layer by layer, which needs less memory, and is of no other use
     afterwards. Its fused layers have no parameters, and asking for them raises: keep the model, or its
     file. The other layers stay what they were. If something raises, a model that was to be changed in
     place is left half changed.
+
+    winograd: whether 3×3 convolutions may take Winograd's way (`kernels/winograd.py`), which saves half to
+    three quarters of the multiplications and rounds more.
 
     Between the fused layers arrays lie channels-last in memory, where windows are gathered in longer
     runs, though their shape stays (N, C, H, W). Where an input is infinite, more outputs than
@@ -84,14 +93,24 @@ def optimize_for_inference(model: Module, inplace: bool = False) -> Module:
             "optimize_for_inference takes a network in eval mode: call model.eval() before, since "
             "batch norm and dropout do something else in training"
         )
-    return _form(model if inplace else copy.deepcopy(model), {}).eval()  # new ones included
+    before = _winograd.set(winograd)
+    try:
+        return _form(model if inplace else copy.deepcopy(model), {}).eval()  # new ones included
+    finally:
+        _winograd.reset(before)
 
 
-def fuse(conv: Module, norm: Module | None = None, activation: Module | None = None) -> FusedConv2d:
+def fuse(
+    conv: Module,
+    norm: Module | None = None,
+    activation: Module | None = None,
+    winograd: bool | None = None,
+) -> FusedConv2d:
     """Return one layer that computes activation(norm(conv(x))).
 
     norm: a BatchNorm2d with running statistics, Identity or None · activation: ReLU, ReLU6, Identity
     or None. With a residual, `fused(x, residual)` is activation(norm(conv(x)) + residual).
+    winograd: whether Winograd's way may be taken; None: as `optimize_for_inference` was told, else True.
     """
     if isinstance(conv, FusedConv2d) and _is_nothing(norm) and _is_nothing(activation):
         return conv  # it was fused before
@@ -114,7 +133,13 @@ def fuse(conv: Module, norm: Module | None = None, activation: Module | None = N
         conv.padding, extents(conv.kernel_size, conv.dilation), conv.stride
     )
     kernel = kernels.prepare_convolution(
-        conv.weight.data, shift, (rows, columns), (top_bottom, left_right), (d, e), conv.groups
+        conv.weight.data,
+        shift,
+        (rows, columns),
+        (top_bottom, left_right),
+        (d, e),
+        conv.groups,
+        _winograd.get() if winograd is None else winograd,
     )
     if scale is not None:
         kernel.scale_filters(scale)

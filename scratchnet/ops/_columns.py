@@ -21,7 +21,14 @@ from math import prod
 import numpy as np
 
 from scratchnet.ops._array import Array
-from scratchnet.ops._channels_last import add_windows, lay_out, reach, take_back, windows_of
+from scratchnet.ops._channels_last import (
+    add_windows,
+    copy_runs,
+    lay_out,
+    reach,
+    take_back,
+    windows_of,
+)
 from scratchnet.ops._window import Window
 from scratchnet.ops._workspace import Workspace
 
@@ -93,13 +100,18 @@ def gather_rows(
         return seen.reshape(n, groups, C // groups, OH * OW)
     if last:
         laid_out = ws("laid out", (n, *reach(window), C), x.dtype)
-        cols = ws("columns", (n, OH, OW, kh, kw, C), x.dtype)
-        np.copyto(cols, windows_of(lay_out(x, window, laid_out), window))
+        windows = windows_of(lay_out(x, window, laid_out), window)  # (n, OH, OW, kh, kw, C)
+        cols = ws("columns", windows.shape, x.dtype)
+        if window.dilation[1] == 1:
+            by_run = n, OH, OW, kh, kw * C
+            copy_runs(windows.reshape(by_run), cols.reshape(by_run))
+        else:
+            copy_runs(windows, cols)
         return cols.reshape(n, 1, OH * OW, kh * kw * C).swapaxes(2, 3)
     laid_out = np.moveaxis(ws("laid out", (n, C, *reach(window)), x.dtype), 1, 3)
     windows = windows_of(lay_out(x, window, laid_out), window)  # (n, OH, OW, kh, kw, C)
     cols = ws("columns", (n, C, kh, kw, OH, OW), x.dtype)
-    np.copyto(cols, windows.transpose(0, 5, 3, 4, 1, 2))
+    copy_runs(windows.transpose(0, 5, 3, 4, 1, 2), cols)
     return cols.reshape(n, groups, C // groups * kh * kw, OH * OW)
 
 

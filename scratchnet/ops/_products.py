@@ -30,7 +30,7 @@ import numpy as np
 
 from scratchnet.ops import _planes, _winograd
 from scratchnet.ops._array import Array, Pullback
-from scratchnet.ops._blocks import SHARED_PRODUCTS, Block, cut
+from scratchnet.ops._blocks import BLOCK_BYTES, SHARED_PRODUCTS, Block, cut
 from scratchnet.ops._columns import (
     channels_last_pays,
     gather_rows,
@@ -42,7 +42,6 @@ from scratchnet.ops._workspace import Workspace, run
 
 Product = Callable[[Array, Array, Window, int], Array]
 
-BLOCK_BYTES = 1 << 20  # columns that are added back at a time: the second-level cache of one core
 N_PARTS = 4  # of the batch, whose sums of weights are added at the end
 
 

@@ -14,9 +14,6 @@ the weights is the transposed map of the first line, summed over tiles, again a 
 
     dg = Gᵀ [ Σ_tiles (A dY Aᵀ) ⊙ (Bᵀ d B) ] G,   dU = (A dY Aᵀ)ᵀ V   (t², F, T) @ (t², T, C)
 
-Both sides of a transform are one product with a Kronecker matrix, as Bᵀ ⊗ Bᵀ: more multiplications than
-rows first and columns then, but one product of matrices instead of a dozen passes over memory.
-
 Errors. Of the largest output, in float32, about 5e-7 with m = 2 and 3e-6 with m = 4, the weights' gradients
 likewise, where columns have 2e-7: the numbers in A and B grow with m. `set_winograd(False)` turns it off.
 float64 never goes this way. Where a result is not finite, None is returned: in a tile, an infinite input
@@ -35,9 +32,10 @@ import numpy as np
 
 from scratchnet.ops._array import Array
 from scratchnet.ops._blocks import Block, cut
-from scratchnet.ops._channels_last import lay_out, reach, windows_of
+from scratchnet.ops._channels_last import lay_out, reach
 from scratchnet.ops._columns import of_rows
 from scratchnet.ops._window import Window
+from scratchnet.ops._winograd_tiles import outputs_of_tiles, transform_tiles
 from scratchnet.ops._winograd_transforms import transforms
 from scratchnet.ops._workspace import Workspace, run
 
@@ -88,7 +86,7 @@ def best_tile(x: Array, weight_shape: tuple[int, ...], window: Window, groups: i
 
 def filter_windows(x: Array, weight: Array, window: Window, m: int) -> Array | None:
     """y = W cols.   x: (N, C, H, W) · weight: (F, C, 3, 3) → y: (N, F, OH, OW)"""
-    U = _transformed(weight, _kronecker(m)[1])  # (t², F, C)
+    U = _transformed(weight, _matrices(m)[1])  # (t², F, C)
     return _filter(x, U, _tiles(window.before, window.image, window.out, m, m + 2), window.out)
 
 
@@ -97,7 +95,7 @@ def spread_windows(y: Array, weight: Array, window: Window, m: int) -> Array | N
 
     x[n,c,h,w] = Σ_fij W[f, c, 2−i, 2−j] · y[n, f, h + i − (2 − top), w + j − (2 − left)]
     """
-    U = _transformed(weight, _kronecker(m)[1][:, ::-1])  # (t², F, C)
+    U = _transformed(weight, _matrices(m)[1][:, ::-1])  # (t², F, C)
     before = 2 - window.before[0], 2 - window.before[1]
     tiles = _tiles(before, window.out, window.image, m, m + 2)
     return _filter(y, U.swapaxes(1, 2), tiles, window.image)
@@ -106,7 +104,7 @@ def spread_windows(y: Array, weight: Array, window: Window, m: int) -> Array | N
 def weight_sums(x: Array, y: Array, window: Window, m: int) -> Array | None:
     """W = Σ_n y[n] cols[n]ᵀ.   x: (N, C, H, W) · y: (N, F, OH, OW) → W: (F, C, 3, 3)"""
     (N, F), C, t = y.shape[:2], x.shape[1], m + 2
-    BT, G, AT = _kronecker(m)
+    BT, G, AT = _matrices(m)
     x_tiles = _tiles(window.before, window.image, window.out, m, t)
     y_tiles = _tiles((0, 0), window.out, window.out, m, m)
     TH, TW = x_tiles.out
@@ -117,7 +115,7 @@ def weight_sums(x: Array, y: Array, window: Window, m: int) -> Array | None:
         # The sums are the most: each thread takes all tiles and writes the sums of half of the filters.
         blocks, shares = [Block(slice(0, N), slice(0, TH))], [slice(0, F // 2), slice(F // 2, F)]
     n_parts = min(N_PARTS, len(blocks))
-    parts = np.empty((n_parts, 9, F, C), x.dtype)
+    parts = np.empty((n_parts, F, C, 3, 3), x.dtype)
 
     def work(part: tuple[int, slice], workspace: Workspace) -> None:
         i, filters = part
@@ -134,20 +132,19 @@ def weight_sums(x: Array, y: Array, window: Window, m: int) -> Array | None:
             else:
                 product = workspace("product", dU.shape, x.dtype)
                 dU += np.matmul(dM.swapaxes(1, 2), V, out=product)
-        dg = workspace("product", (9, f * C), x.dtype)
-        np.matmul(G.T, dU.reshape(t * t, f * C), out=dg)  # (9, t²) @ (t², f·C)
-        parts[i, :, filters] = dg.reshape(9, f, C)
+        # (f·C, t²) @ (t², 9) -> (f·C, 9)
+        np.matmul(dU.reshape(t * t, f * C).T, G, out=parts[i, filters].reshape(f * C, 9))
 
     run(work, [(i, share) for i in range(n_parts) for share in shares])
-    w = np.ascontiguousarray(parts.sum(axis=0).reshape(9, F * C).T).reshape(F, C, 3, 3)
-    return w if np.isfinite(w).all() else None
+    w = parts.sum(axis=0) if n_parts > 1 else parts[0]
+    return w if np.isfinite(w.sum()) else None
 
 
 @cache
-def _kronecker(m: int) -> tuple[Array, Array, Array]:
-    """Return Bᵀ ⊗ Bᵀ (t², t²), G ⊗ G (t², 9) and Aᵀ ⊗ Aᵀ (m², t²) of F(m, 3) in float32."""
-    BT, G, AT = (np.kron(a, a).astype(np.float32) for a in transforms(m))
-    return BT, G, AT
+def _matrices(m: int) -> tuple[Array, Array, Array]:
+    """Return Bᵀ (t, t), G ⊗ G (t², 9), which takes both sides of g at once, and Aᵀ (m, t) in float32."""
+    BT, G, AT = transforms(m)
+    return BT.astype(np.float32), np.kron(G, G).astype(np.float32), AT.astype(np.float32)
 
 
 def _tiles(
@@ -176,36 +173,28 @@ def _transformed(weight: Array, G: Array) -> Array:
 
 
 def _transformed_tiles(
-    x: Array, block: Block, tiles: Window, transform: Array, name: str, workspace: Workspace
+    x: Array, block: Block, tiles: Window, matrix: Array, name: str, workspace: Workspace
 ) -> Array:
     """Return the transforms of a block's tiles (t², T, C), in the workspace under this name."""
     x, tiles = x[block.images], of_rows(tiles, block.rows)
-    n, C = x.shape[:2]
-    laid_out = workspace("laid out", (n, *reach(tiles), C), x.dtype)
-    seen = windows_of(lay_out(x, tiles, laid_out), tiles)  # (n, TH, TW, t, t, C)
-    T, places = seen[..., 0, 0, 0].size, tiles.kernel[0] ** 2
-    d = workspace("even steps", (*tiles.kernel, n, *tiles.out, C), x.dtype)
-    np.copyto(d, seen.transpose(3, 4, 0, 1, 2, 5))
-    V = workspace(name, (len(transform), T * C), x.dtype)
-    np.matmul(transform, d.reshape(places, T * C), out=V)  # (t², side²) @ (side², T·C)
-    return V.reshape(-1, T, C)
+    seen = workspace("laid out", (len(x), *reach(tiles), x.shape[1]), x.dtype)
+    lay_out(x, tiles, seen)
+    return transform_tiles(seen, tiles.out[1], matrix, tiles.stride[0], name, workspace)
 
 
 def _filter(x: Array, U: Array, tiles: Window, out: tuple[int, int]) -> Array | None:
     """x: (N, C, H, W) · U: (t², F, C) → y: (N, F, *out), None if it is not finite"""
     m, (TH, TW), (places, F, C) = tiles.stride[0], tiles.out, U.shape
     y = np.empty((len(x), F, *out), x.dtype)
-    BT, _, AT = _kronecker(m)
+    BT, _, AT = _matrices(m)
     not_finite = []
 
     def work(block: Block, workspace: Workspace) -> None:
         V = _transformed_tiles(x, block, tiles, BT, "tiles of x", workspace)
         T = V.shape[1]
-        # Each step writes where the step before last has read.
-        M = workspace("even steps", (places, F, T), x.dtype)
+        M = workspace("odd steps", (places, F, T), x.dtype)
         np.matmul(U, V.swapaxes(1, 2), out=M)  # (t², F, C) @ (t², C, T)
-        Y = workspace("tiles of x", (m, m, F, T), x.dtype)
-        np.matmul(AT, M.reshape(places, F * T), out=Y.reshape(m * m, F * T))  # (m², t²) @ (t², F·T)
+        Y = outputs_of_tiles(M, AT, workspace)  # (m, m, F·T)
         if not np.isfinite(Y.sum()):
             not_finite.append(block)
         part = y[block.images, :, block.rows.start * m : block.rows.stop * m]

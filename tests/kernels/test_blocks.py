@@ -8,8 +8,8 @@ from compare import whole
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchnet.kernels import blocks
 from scratchnet.kernels.blocks import Workspace, cut, padded_rows, residual_like, run
+from scratchnet.ops import _blocks
 from scratchnet.ops._workspace import KEPT_BYTES
 
 SIZES = st.integers(0, 20), st.integers(1, 30), st.integers(0, 500)
@@ -20,7 +20,7 @@ def test_blocks_partition_the_rows_of_all_images(
     n_images, n_rows, bytes_per_row, block_bytes, products
 ):
     seen = np.zeros((n_images, n_rows), int)
-    with mock.patch.object(blocks, "BLOCK_BYTES", block_bytes):
+    with mock.patch.object(_blocks, "BLOCK_BYTES", block_bytes):
         found = cut(n_images, n_rows, bytes_per_row, products)
     for block in found:
         part = seen[block]
@@ -40,9 +40,9 @@ def test_blocks_have_as_many_bytes_as_the_weights_that_each_of_them_reads():
 
 @given(*SIZES)
 def test_two_threads_have_work_wherever_it_is_worth_sharing(n_images, n_rows, bytes_per_row):
-    much = cut(n_images, n_rows, bytes_per_row, blocks.SHARED_PRODUCTS + 1)
+    much = cut(n_images, n_rows, bytes_per_row, _blocks.SHARED_PRODUCTS + 1)
     assert len(much) >= min(2, n_images * n_rows)
-    assert len(cut(n_images, n_rows, bytes_per_row, blocks.SHARED_PRODUCTS)) == (n_images > 0)
+    assert len(cut(n_images, n_rows, bytes_per_row, _blocks.SHARED_PRODUCTS)) == (n_images > 0)
 
 
 @given(

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchnet import ops
-from scratchnet.kernels import blocks, max_pool
+from scratchnet.kernels import max_pool
+from scratchnet.ops import _blocks
 from scratchnet.ops._pooling_window import pooling_window
 
 
@@ -32,6 +33,6 @@ def test_the_kernel_pools_like_the_operation(
         expected = ops.max_pool2d(x, *options)[0]
     except ValueError:
         return
-    with mock.patch.object(blocks, "BLOCK_BYTES", block_bytes):
+    with mock.patch.object(_blocks, "BLOCK_BYTES", block_bytes):
         y = max_pool(x.transpose(0, 2, 3, 1), pooling_window(x, *options))
     np.testing.assert_array_equal(y.transpose(0, 3, 1, 2), expected)

@@ -10,7 +10,7 @@ from compare import normal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchnet import Tensor, functional, nn, no_grad
+from scratchnet import Tensor, functional, manual_seed, models, nn, no_grad
 from scratchnet.nn._fused import Absorbed, FusedConv2d, FusedLinear, FusedMaxPool2d
 from scratchnet.nn.inference import fold_batch_norm
 
@@ -35,6 +35,23 @@ def assert_same(model, x):
     # float64: what differs is the order of sums, and Winograd's cancelling ones.
     np.testing.assert_allclose(form(x), expected, rtol=0, atol=1e-11 * np.abs(expected).max())
     return form
+
+
+def test_winograds_rounding_is_what_is_stated_and_it_can_be_turned_off():
+    manual_seed(0)
+    model = trained(models.resnet18(num_classes=10))
+    x = normal((2, 3, 64, 64), 1)
+    expected = model(x)
+    model.float()
+    for winograd in (True, False):
+        form = nn.optimize_for_inference(model, winograd=winograd)
+        kinds = {type(m.kernel).__name__ for m in form.modules() if isinstance(m, FusedConv2d)}
+        assert ("WinogradConvolution" in kinds) == winograd
+        error = np.abs(form(x.astype(np.float32)) - expected).max()
+        assert error <= 2e-6 * np.abs(expected).max()
+    layer = nn.Conv2d(32, 32, 3).eval()
+    assert "Direct" in repr(nn.fuse(layer, winograd=False))
+    assert "Winograd" in repr(nn.fuse(layer))  # what optimize_for_inference was told is forgotten
 
 
 def test_folding_a_batch_norm_is_the_stated_equation():
