@@ -1,5 +1,7 @@
 """The window of a pool: how its options are checked, how many windows fit, what padding counts as.
 
+And the blocks in which the planes (the images' channels) are worked on.
+
 Letters: N batch, C channels, H W image.
 """
 
@@ -12,6 +14,11 @@ import numpy as np
 from scratchnet.ops._array import Array
 from scratchnet.ops._geometry import per_axis, window_over
 from scratchnet.ops._window import Pair, Window
+
+Planes = tuple[slice, slice]  # of images and of channels
+# Planes of x taken at a time, times 1 + stride: of a large stride a call sees little of x. About the
+# second-level cache of a core; smaller blocks lose more by threads that wait for each other's calls.
+BLOCK_BYTES = 3 << 18
 
 
 def pooling_window(
@@ -64,3 +71,28 @@ def lowest(dtype: np.dtype[Any]) -> Any:
     if dtype.kind not in "fiu":
         raise TypeError(f"a maximum is of real numbers, got dtype {dtype}")
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+def overlap(window: Window) -> bool:
+    """Whether an entry may lie in several windows."""
+    return any(d * (k - 1) >= s for k, s, d in zip(*window[:3], strict=True))
+
+
+def blocks_of_planes(shape: tuple[int, ...], window: Window, itemsize: int) -> list[Planes]:
+    """Return slices of the images and channels of x that make up all its planes, in blocks of one size.
+
+    Where there are several, their number is even if it can be, so that two threads end together.
+    """
+    (n, c), (height, width) = shape[:2], window.image
+    block_bytes = BLOCK_BYTES * (1 + window.stride[0])
+    count = -(-n * c * height * width * itemsize // block_bytes)
+    if count > 1:
+        count += count % 2
+    images = max(1, -(-n // max(count, 1)))
+    per_image = -(-count // max(n, 1))  # blocks; 1 where a block holds whole images
+    channels = max(1, -(-c // max(per_image, 1)))
+    return [
+        (slice(image, image + images), slice(channel, channel + channels))
+        for image in range(0, n, images)
+        for channel in range(0, c, channels)
+    ]

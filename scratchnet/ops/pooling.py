@@ -2,7 +2,9 @@
 
 A window's maximum is the largest of its columns' maxima, and its sum that of their sums. So both are
 taken along one axis after the other: of a 3×3 window 3 + 3 entries are looked at instead of 9. The
-gradient of a maximum goes to the first of equal entries, row by row, which is sought among all of them.
+gradient of a maximum goes to the first of equal entries, row by row, which the pullback seeks among all
+of them: so nothing but x and y need be kept. Planes (the images' channels) are worked on in blocks that
+stay in the cache, on threads.
 
 Letters: N batch, C channels, H W image, L line, kh kw kernel, OH OW output; (p, q) an output, (i, j) an
 entry of its window, s stride, d dilation, pad the padding before.
@@ -13,19 +15,26 @@ Scherer, Müller & Behnke 2010, "Evaluation of pooling operations" (maxima).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import HALF, Array, Pullback, as_float, in_float32, masked
+from scratchnet.ops._array import HALF, Array, Pullback, as_float, in_float32
+from scratchnet.ops._first_maxima import add_to_first_maxima, first_positions
 from scratchnet.ops._lines import as_rows, of_lines
-from scratchnet.ops._pooling_window import lowest, out_sizes, pooling_options, pooling_window
+from scratchnet.ops._pooling_window import (
+    Planes,
+    blocks_of_planes,
+    lowest,
+    out_sizes,
+    overlap,
+    pooling_options,
+    pooling_window,
+)
 from scratchnet.ops._window import Pair, Window, require_images
+from scratchnet.ops._workspace import Workspace, run
 
 __all__ = ["avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d"]
-
-BLOCK_BYTES = 1 << 20  # planes of x taken at a time: about the second-level cache of one core
 
 
 def max_pool2d(
@@ -61,11 +70,13 @@ def max_pool2d(
 
     def pullback(dy: Any) -> tuple[Array]:
         dy = dy[0] if return_indices else dy
-        dx = np.zeros(x.shape, y.dtype)
-        for planes in _blocks(x) if dy is not None else ():
-            dx_planes, dy_planes = dx[planes], dy[planes]
-            for at_out, at_in, is_first in _first_maxima(x[planes], y[planes], window):
-                dx_planes[at_in] += masked(dy_planes[at_out], is_first)
+        dx = np.zeros(x.shape, x.dtype)
+
+        def add(at: Planes, workspace: Workspace) -> None:
+            add_to_first_maxima(dx[at], dy[at], x[at], y[at], window, workspace)
+
+        if dy is not None:
+            run(add, blocks_of_planes(x.shape, window, x.itemsize))
         return (dx,)
 
     return ((y, _positions(x, y, window)) if return_indices else y), pullback
@@ -94,27 +105,14 @@ def max_pool1d(
     return of_lines(*max_pool2d(rows, *options, ceil_mode, return_indices))
 
 
-def _first_maxima(
-    x: Array, y: Array, window: Window
-) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...], Array]]:
-    """Yield for each tap (at_out, at_in, is_first): where x[at_in] is the first maximum of y[at_out]."""
-    has_nan = bool(np.isnan(y).any()) if y.dtype.kind == "f" else False
-    waiting = np.ones(y.shape, bool)  # windows whose maximum has not been met yet
-    for _, at_out, at_in in window.taps():
-        is_first = x[at_in] == y[at_out]
-        if has_nan:  # NaN, unequal to itself, is the maximum of every window that holds it
-            is_first |= x[at_in] != x[at_in]
-        is_first &= waiting[at_out]
-        waiting[at_out] ^= is_first
-        yield at_out, at_in, is_first
-
-
 def _positions(x: Array, y: Array, window: Window) -> Array:
     """Return where in its (H, W) plane each window's first maximum stands, as h·W + w; −1 if nowhere."""
-    plane = np.arange(x.shape[2] * x.shape[3]).reshape(x.shape[2:])
-    positions = np.full(y.shape, -1)
-    for at_out, at_in, is_first in _first_maxima(x, y, window):
-        np.copyto(positions[at_out], plane[at_in], where=is_first)
+    positions = np.empty(y.shape, np.int64)
+
+    def fill(at: Planes, workspace: Workspace) -> None:
+        positions[at] = first_positions(x[at], y[at], window, workspace)
+
+    run(fill, blocks_of_planes(x.shape, window, x.itemsize))
     return positions
 
 
@@ -154,15 +152,23 @@ def avg_pool2d(
         raise ValueError("divisor_override must not be 0")
     m: Any = float(divisor_override) if divisor_override else _counts(window, count_include_pad)
     m = np.asarray(m, x.dtype)  # (OH, OW) or ()
-    y = _reduce_windows(np.add, x, window, 0)
-    y /= m
+    y = _reduce_windows(np.add, x, window, 0, m)
+    shape = x.shape
 
     def pullback(dy: Array) -> tuple[Array]:
-        dx = dy / m
-        for part in reversed(_by_axis(window)):  # the sums, transposed, in reverse
-            share, dx = dx, np.zeros(dx.shape[:2] + part.image, dx.dtype)
-            for _, at_out, at_in in part.taps():
-                dx[at_in] += share[at_out]
+        dx = np.zeros(shape, dy.dtype)
+        *inner, outer = reversed(_by_axis(window))  # the sums, transposed, in reverse
+
+        def spread(at: Planes, workspace: Workspace) -> None:
+            dy_planes = dy[at]
+            share = np.divide(dy_planes, m, out=workspace("share", dy_planes.shape, dy.dtype))
+            for part in inner:
+                wider = workspace("wider", share.shape[:2] + part.image, dy.dtype)
+                wider.fill(0)
+                share = _spread_taps(wider, share, part)
+            _spread_taps(dx[at], share, outer)
+
+        run(spread, blocks_of_planes(shape, window, dx.itemsize))
         return (dx,)
 
     return y, pullback
@@ -203,13 +209,13 @@ def _counts(window: Window, count_include_pad: bool) -> Array:
 
 
 def _by_axis(window: Window) -> tuple[Window, ...]:
-    """Return two windows, one column wide and one row high, that together are this one, if that is less.
+    """Return two windows, one column wide and one row high, that together are this one.
 
-    The first goes down the columns, where whole rows lie side by side in memory. Of a 2×2 window
-    2 + 2 entries would be looked at instead of 4: then, and for a single row, it is left as it is.
+    The first goes down the columns, where whole rows lie side by side in memory. A window that is one
+    of them already is left as it is.
     """
     (kh, kw), (s_h, s_w), (d_h, d_w) = window.kernel, window.stride, window.dilation
-    if kh + kw >= kh * kw:
+    if kh == 1 or kw == 1:
         return (window,)
     (top, left), (height, width), (oh, ow) = window.before, window.image, window.out
     return (
@@ -218,34 +224,50 @@ def _by_axis(window: Window) -> tuple[Window, ...]:
     )
 
 
-def _reduce_windows(combine: np.ufunc, x: Array, window: Window, start: Any) -> Array:
-    """Return the maximum or the sum of each window, (N, C, OH, OW); `start` is that of nothing."""
+def _reduce_windows(
+    combine: np.ufunc, x: Array, window: Window, start: Any, divisor: Array | None = None
+) -> Array:
+    """Return each window's maximum, or its sum over the divisor, (N, C, OH, OW); `start` is of nothing."""
     *first, last = _by_axis(window)
-    y = np.full(x.shape[:2] + window.out, start, x.dtype)
-    for planes in _blocks(x):
-        x_planes, y_planes = x[planes], y[planes]
+    y = np.empty(x.shape[:2] + window.out, x.dtype)
+
+    def reduce(at: Planes, workspace: Workspace) -> None:
+        x_planes, y_planes = x[at], y[at]
         for part in first:
-            columns = np.full(y_planes.shape[:2] + part.out, start, x.dtype)
-            x_planes = _combine_taps(combine, columns, x_planes, part)
-        _combine_taps(combine, y_planes, x_planes, last)
+            columns = workspace("columns", y_planes.shape[:2] + part.out, x.dtype)
+            x_planes = _combine_taps(combine, columns, x_planes, part, start)
+        _combine_taps(combine, y_planes, x_planes, last, start)
+        if divisor is not None:
+            y_planes /= divisor
+
+    run(reduce, blocks_of_planes(x.shape, window, x.itemsize))
     return y
 
 
-def _combine_taps(combine: np.ufunc, y: Array, x: Array, window: Window) -> Array:
+def _combine_taps(combine: np.ufunc, y: Array, x: Array, window: Window, start: Any) -> Array:
+    """Write to y what the taps of a window see, combined, and return it."""
+    everywhere = (..., slice(0, window.out[0]), slice(0, window.out[1]))
+    taps = [(at_out, x[at_in]) for _, at_out, at_in in window.taps()]
+    taps.sort(key=lambda tap: tap[0] != everywhere)  # first those that never see padding
+    if len(taps) > 1 and taps[1][0] == everywhere:
+        combine(taps[0][1], taps[1][1], out=y)  # saves two passes over y
+        taps = taps[2:]
+    else:
+        y.fill(start)
+    for at_out, seen in taps:
+        combine(y[at_out], seen, out=y[at_out])
+    return y
+
+
+def _spread_taps(dx: Array, share: Array, window: Window) -> Array:
+    """Add each window's share to all entries that it holds, and return dx, which comes as zeros."""
+    may_add = overlap(window)
     for _, at_out, at_in in window.taps():
-        combine(y[at_out], x[at_in], out=y[at_out])
-    return y
-
-
-def _blocks(x: Array) -> Iterator[tuple[slice, slice]]:
-    """Yield slices of the images and channels of x, about BLOCK_BYTES at a time."""
-    n, c, height, width = x.shape
-    planes = max(1, BLOCK_BYTES // (height * width * x.itemsize))
-    channels = max(1, min(c, planes))
-    images = max(1, planes // channels)
-    for first in range(0, n, images):
-        for channel in range(0, c, channels):
-            yield slice(first, first + images), slice(channel, channel + channels)
+        if may_add:
+            dx[at_in] += share[at_out]
+        else:
+            dx[at_in] = share[at_out]
+    return dx
 
 
 def _of_one_row(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchnet import check_pullback
-from scratchnet.ops import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d, pooling
+from scratchnet.ops import _pooling_window, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 
 MAX_OPTIONS = "kernel_size", "stride", "padding", "dilation", "ceil_mode"
 AVG_OPTIONS = "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"
@@ -131,7 +131,7 @@ def test_how_many_planes_are_taken_at_a_time_does_not_matter(
     if x.size:
         x[-1, -1, 2, 3] = np.nan  # in the last block alone
     whole_at_once = [results(pool, x, window) for pool in (max_pool2d, avg_pool2d)]
-    monkeypatch.setattr(pooling, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(_pooling_window, "BLOCK_BYTES", block_bytes)
     in_blocks = [results(pool, x, window) for pool in (max_pool2d, avg_pool2d)]
     for found, expected in zip(in_blocks, whole_at_once, strict=True):
         for a, b in zip(found, expected, strict=True):
@@ -143,12 +143,16 @@ def results(pool, x, window):
     return y, pullback(whole(y.shape, 1))[0]
 
 
-def test_every_plane_is_in_one_block():
-    for n, c, height, width in [(3, 5, 7, 8), (5, 1, 600, 600), (1, 9, 200, 200), (300, 3, 28, 28)]:
-        times = np.zeros((n, c), int)
-        for planes in pooling._blocks(np.broadcast_to(np.float32(0), (n, c, height, width))):
-            times[planes] += 1
-        assert (times == 1).all()
+@pytest.mark.parametrize(
+    ("n", "c", "size"), [(3, 5, 8), (5, 1, 900), (1, 9, 400), (300, 3, 64), (0, 2, 9), (2, 0, 9)]
+)
+def test_every_plane_is_in_one_block(n, c, size):
+    times = np.zeros((n, c), int)
+    window = _pooling_window.pooling_window(np.zeros((1, 1, size, size)), 2, 1, 0, 1, False)
+    for planes in _pooling_window.blocks_of_planes((n, c), window, 4):
+        assert times[planes].size
+        times[planes] += 1
+    assert (times == 1).all()
 
 
 # ---------------------------------------------------------------- bad input
