@@ -1,13 +1,14 @@
-"""What a Tensor shows of the array that it holds; nothing here is recorded."""
+"""What a Tensor shows of the array that it holds, and its shape changed; nothing here is recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array
+from scratchnet.ops._array import Array, resolve_dim
+from scratchnet.ops.shape import flat_shape
 
 
 def array_of(value: Any) -> Array:
@@ -22,6 +23,8 @@ class ArrayLike:
 
     data: Array
     requires_grad: bool
+    reshape: Callable[..., Any]  # as the next an operation of the Tensor, which records it
+    permute: Callable[..., Any]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -91,3 +94,24 @@ class ArrayLike:
 
     def __getitem__(self, index: Any) -> Any:
         raise TypeError(f"{type(self).__name__} has no entries to pick")
+
+    # --- its shape changed, by operations that the Tensor records
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
+        return self.reshape(flat_shape(self.shape, start_dim, end_dim))
+
+    def squeeze(self, dim: int | None = None) -> Any:
+        """Drop axes of length 1: all of them, or this one if its length is 1."""
+        axis = None if dim is None else resolve_dim(dim, self.ndim)
+        shape = [n for i, n in enumerate(self.shape) if n != 1 or (axis is not None and i != axis)]
+        return self.reshape(shape)
+
+    def unsqueeze(self, dim: int) -> Any:
+        """Insert an axis of length 1 at `dim`."""
+        axis = resolve_dim(dim, self.ndim + 1)
+        return self.reshape((*self.shape[:axis], 1, *self.shape[axis:]))
+
+    @property
+    def T(self) -> Any:
+        """The transposed matrix; all axes in reverse order."""
+        return self.permute(range(self.ndim)[::-1])

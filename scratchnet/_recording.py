@@ -6,7 +6,7 @@ import threading
 from contextlib import ContextDecorator
 from typing import Any
 
-__all__ = ["enable_grad", "is_grad_enabled", "mode", "no_grad"]
+__all__ = ["enable_grad", "is_grad_enabled", "mode", "no_grad", "switched"]
 
 _SUSPENDS = 0x20 | 0x80 | 0x200  # inspect.CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 
@@ -16,6 +16,7 @@ class _Mode(threading.local):
 
 
 mode = _Mode()
+switched: list[None] = []  # an entry for each open context, of any thread: if none, all record
 
 
 class _SetRecording(ContextDecorator):
@@ -39,11 +40,13 @@ class _SetRecording(ContextDecorator):
         return type(self)()  # a decorated function may run in several threads at once
 
     def __enter__(self) -> None:
+        switched.append(None)
         self._before.append(mode.recording)
         mode.recording = self.recording
 
     def __exit__(self, *exc: object) -> None:
         mode.recording = self._before.pop()
+        switched.pop()
 
 
 class no_grad(_SetRecording):
@@ -68,4 +71,4 @@ class enable_grad(_SetRecording):
 
 def is_grad_enabled() -> bool:
     """Return whether operations are recorded at present in this thread."""
-    return mode.recording
+    return not switched or mode.recording

@@ -24,10 +24,17 @@ import numpy.typing as npt
 from scratchnet import ops
 from scratchnet._array_like import ArrayLike
 from scratchnet._check_pullback import check_pullback
-from scratchnet._recording import enable_grad, is_grad_enabled, mode, no_grad
-from scratchnet._tape import Node, Parent, Version, is_needed, next_tick, walk_back
-from scratchnet.ops._array import Array, Pullback, is_differentiable, resolve_dim
-from scratchnet.ops.shape import flat_shape
+from scratchnet._recording import enable_grad, is_grad_enabled, mode, no_grad, switched
+from scratchnet._tape import (
+    Node,
+    Parent,
+    Version,
+    is_needed,
+    mark_changed,
+    next_tick,
+    walk_back,
+)
+from scratchnet.ops._array import Array, Pullback, is_differentiable
 
 __all__ = [
     "Node",
@@ -43,6 +50,7 @@ __all__ = [
 
 _new = object.__new__
 _ARRAY = np.ndarray  # looked up once: the tape asks for every operation
+_PLAIN = frozenset([float, int, bool, str, type(None)])  # types of arguments that have no gradient
 
 
 def lift(
@@ -75,6 +83,8 @@ def lift(
                     elif value.data.dtype.kind == "f":
                         parents.append(value._version)
                 arrays.append(value.data)
+            elif type(value) in _PLAIN:
+                arrays.append(value)
             else:
                 is_tensor, array = _unwrap(value, len(arrays) in constants, parents)
                 found = found or is_tensor
@@ -89,13 +99,16 @@ def lift(
                     found = found or is_tensor
         if not found:
             return op(*arrays, **kwargs)[0]
-        recorded = (recorded or any(map(is_needed, parents))) and mode.recording
+        recorded = (recorded or any(map(is_needed, parents))) and is_grad_enabled()
         if takes_needs:  # a frozen weight costs no product: the operation skips what is not needed
             kwargs["needs"] = tuple([recorded and is_needed(parent) for parent in parents])
         out, pullback = op(*arrays, **kwargs)
         if type(out) is tuple:
             return _wrap_outputs(out, pullback, parents, recorded)
-        return _wrap(out, Node(pullback, parents) if recorded else None)
+        if type(out) is not _ARRAY:
+            out = np.asarray(out)
+        is_float = out.dtype.kind == "f"  # integers do not vary with anything
+        return _record(out, pullback, parents) if recorded and is_float else _wrap(out)
 
     return call
 
@@ -124,18 +137,24 @@ def _unwrap(value: Any, is_constant: bool, parents: list[Parent]) -> tuple[bool,
     return False, value
 
 
-def _wrap(data: Any, node: Node | None = None) -> Tensor:
-    """Return a Tensor around the array, without the checks of the constructor.
-
-    node: of the operation that made it. An integer array does not vary with anything and gets none.
-    """
+def _wrap(data: Any) -> Tensor:
+    """Return a Tensor around the array, without the checks of the constructor."""
     tensor: Tensor = _new(Tensor)
-    tensor.data = data = data if type(data) is _ARRAY else np.asarray(data)
-    tensor.grad = None
-    if node is None or data.dtype.kind != "f":
-        tensor.requires_grad, tensor._node, tensor._version = False, None, Version()
-    else:
-        tensor.requires_grad, tensor._node = True, node
+    tensor.data = data if type(data) is _ARRAY else np.asarray(data)
+    tensor.grad, tensor.requires_grad, tensor._node, tensor._version = None, False, None, Version()
+    return tensor
+
+
+def _record(data: Any, pullback: Pullback, parents: Sequence[Parent]) -> Tensor:
+    """Return a Tensor around the floating array, with the node of the operation that made it."""
+    if type(data) is not _ARRAY:
+        data = np.asarray(data)
+    node: Node = _new(Node)  # Node(pullback, parents), written out: it takes half the time
+    node.pullback, node.parents = pullback, parents
+    node.retained, node.tick = None, next_tick()
+    tensor: Tensor = _new(Tensor)
+    tensor.data, tensor.grad = data, None
+    tensor.requires_grad, tensor._node = True, node
     return tensor
 
 
@@ -156,16 +175,39 @@ def _wrap_outputs(
 
     of_all.__qualname__ = pullback.__qualname__  # names the operation in errors
     node = Node(of_all, parents)
-    return tuple(_wrap(out, Node(_as_entry(i), (node,))) for i, out in enumerate(outputs))
+    return tuple(
+        _record(out, _as_entry(i), (node,)) if np.asarray(out).dtype.kind == "f" else _wrap(out)
+        for i, out in enumerate(outputs)
+    )
 
 
 def _as_entry(i: int) -> Pullback:
     return lambda dy: ({i: dy},)
 
 
-def _reflected(operator: Callable[..., Any]) -> Callable[..., Any]:
+def _binary(op: Callable[..., tuple[Any, Pullback]]) -> Callable[..., Any]:
+    """Return the operator that is this operation on two operands, lifted.
+
+    With a short way for two Tensors that both require a gradient: `lift` would look for nothing else.
+    """
+    lifted = lift(op)
+
+    @wraps(op)
+    def operator(self: Tensor, other: Any) -> Any:
+        if isinstance(other, Tensor) and self.requires_grad and other.requires_grad:
+            data, pullback = op(self.data, other.data)
+            if not switched or mode.recording:  # is_grad_enabled, written out
+                return _record(data, pullback, (self._node or self, other._node or other))
+            return _wrap(data)
+        return lifted(self, other)
+
+    return operator
+
+
+def _reflected(op: Callable[..., tuple[Any, Pullback]]) -> Callable[..., Any]:
     """Return the operator for a Tensor on the right of a number or an array."""
-    return lambda self, other: operator(other, self)
+    lifted = lift(op)
+    return lambda self, other: lifted(other, self)
 
 
 def _comparison(compare: Callable[..., Any]) -> Callable[..., Any]:
@@ -285,21 +327,21 @@ class Tensor(ArrayLike):
 
     # --- operators and methods: the lifted operations under torch's names
 
-    __add__ = lift(ops.add)
-    __sub__ = lift(ops.subtract)
-    __mul__ = lift(ops.multiply)
-    __truediv__ = lift(ops.divide)
+    __add__ = _binary(ops.add)
+    __sub__ = _binary(ops.subtract)
+    __mul__ = _binary(ops.multiply)
+    __truediv__ = _binary(ops.divide)
     __matmul__ = lift(ops.matmul)
     __pow__ = lift(ops.pow)
     __neg__ = lift(ops.negative)
     __abs__ = lift(ops.absolute)
     __getitem__ = lift(ops.getitem)
-    __radd__ = _reflected(__add__)
-    __rsub__ = _reflected(__sub__)
-    __rmul__ = _reflected(__mul__)
-    __rtruediv__ = _reflected(__truediv__)
-    __rmatmul__ = _reflected(__matmul__)
-    __rpow__ = _reflected(__pow__)
+    __radd__ = _reflected(ops.add)
+    __rsub__ = _reflected(ops.subtract)
+    __rmul__ = _reflected(ops.multiply)
+    __rtruediv__ = _reflected(ops.divide)
+    __rmatmul__ = _reflected(ops.matmul)
+    __rpow__ = _reflected(ops.pow)
     __eq__ = _comparison(np.equal)
     __ne__ = _comparison(np.not_equal)
     __lt__ = _comparison(np.less)
@@ -353,33 +395,3 @@ class Tensor(ArrayLike):
 
     def clone(self) -> Tensor:
         return self.to(self.dtype)
-
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-        return self.reshape(flat_shape(self.shape, start_dim, end_dim))
-
-    def squeeze(self, dim: int | None = None) -> Tensor:
-        """Drop axes of length 1: all of them, or this one if its length is 1."""
-        axis = None if dim is None else resolve_dim(dim, self.ndim)
-        shape = [n for i, n in enumerate(self.shape) if n != 1 or (axis is not None and i != axis)]
-        return self.reshape(shape)
-
-    def unsqueeze(self, dim: int) -> Tensor:
-        """Insert an axis of length 1 at `dim`."""
-        axis = resolve_dim(dim, self.ndim + 1)
-        return self.reshape((*self.shape[:axis], 1, *self.shape[axis:]))
-
-    @property
-    def T(self) -> Tensor:
-        """The transposed matrix; all axes in reverse order."""
-        return self.permute(range(self.ndim)[::-1])
-
-
-def mark_changed(tensor: Tensor) -> None:
-    """Note that a leaf's array was changed in place, so that an older graph that used it is refused.
-
-    Optimisers and `load_state_dict` call this; whoever writes into `.data` between a forward pass and
-    its backward pass must, or the gradients are wrong without a word.
-    """
-    if not tensor.is_leaf:
-        raise RuntimeError("the array of a recorded Tensor must not be changed in place")
-    tensor._version.tick = next_tick()

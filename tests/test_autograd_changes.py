@@ -1,5 +1,7 @@
 """In-place changes between forward and backward, frozen leaves, and where recording is switched."""
 
+import threading
+
 import numpy as np
 import pytest
 from compare import normal
@@ -28,6 +30,38 @@ def test_a_detached_leaf_shares_its_version():
     mark_changed(w)
     with pytest.raises(RuntimeError, match="changed in place"):
         loss.backward()
+
+
+def test_a_change_is_noticed_however_many_threads_change_leaves_at_the_same_time():
+    # A walk asks first whether any leaf was changed since: no thread may hide the change of another.
+    start = threading.Barrier(4)
+
+    def work(found):
+        w, v = leaf(), leaf((3,), 1)
+        start.wait(timeout=30)
+        for _ in range(300):
+            loss = (w * v).sum()
+            mark_changed(v)
+            try:
+                loss.backward()
+            except RuntimeError as error:
+                found.append("changed in place" in str(error))
+
+    seen = [[] for _ in range(4)]
+    threads = [threading.Thread(target=work, args=(found,)) for found in seen]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert seen == [[True] * 300] * 4
+
+
+def test_a_change_of_another_leaf_does_not_hide_that_the_graph_is_unchanged():
+    x, w, other = leaf(), leaf((3,), 1), leaf((3,), 2)
+    for use in (x * w, x * w.detach(), x * 2.0, x + w.data):
+        mark_changed(other)
+        use.sum().backward()
+    assert other.grad is None
 
 
 def test_a_state_that_is_loaded_between_forward_and_backward_is_noticed_in_a_frozen_layer():
@@ -92,6 +126,29 @@ def test_no_grad_does_not_decorate_what_runs_after_it_has_ended():
 
     with pytest.raises(TypeError, match="between two yields"):
         no_grad()(generator)
+
+
+def test_recording_in_one_thread_does_not_depend_on_the_contexts_of_others():
+    x, w = leaf(), leaf((3,), 1)
+    inside, done = threading.Event(), threading.Event()
+
+    def silent():
+        with no_grad():
+            inside.set()
+            assert done.wait(timeout=30)
+            found.append((x * w).requires_grad)
+
+    found = []
+    thread = threading.Thread(target=silent)
+    thread.start()
+    assert inside.wait(timeout=30)
+    assert (x * w).requires_grad
+    with no_grad():
+        assert not (x * w).requires_grad
+    assert (x * w).requires_grad
+    done.set()
+    thread.join(timeout=30)
+    assert found == [False]
 
 
 def test_numpys_numbers_are_numbers_and_no_operands():

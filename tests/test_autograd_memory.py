@@ -132,6 +132,16 @@ def test_the_graph_holds_no_more_arrays_than_the_pullbacks_capture():
     assert x.grad is not None
 
 
+def test_a_product_with_a_number_or_with_what_has_no_gradient_keeps_the_factor_only():
+    for factor in (2.0, np.array([1, 0, 2]), np.array([True, False, True])):
+        y = leaf() + 1.0
+        reference = weakref.ref(y.data)
+        loss = (y * factor).sum()
+        del y
+        assert reference() is None
+        loss.backward()
+
+
 def test_the_graph_does_not_keep_a_tensor_that_needs_no_gradient():
     image = Tensor(np.ones(3))
     reference = weakref.ref(image.data)

@@ -1,13 +1,18 @@
 """`lift`: which arguments are unwrapped, which gradients go where; and `no_grad`."""
 
+import contextlib
 import inspect
 import threading
+from operator import add, mul, sub, truediv
 
 import numpy as np
 import pytest
 from compare import normal
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scratchnet import Tensor, functional, is_grad_enabled, lift, no_grad, ops
+from scratchnet.ops import elementwise
 
 
 def leaf(shape, seed=0):
@@ -179,6 +184,64 @@ def test_a_pullback_with_the_wrong_number_of_gradients_is_an_error_with_both_num
 
     with pytest.raises(RuntimeError, match=r"pullback returned 1 gradients for 2 arrays"):
         lift(forgetful)(leaf((3,)), leaf((3,), 1)).sum().backward()
+
+
+KINDS = {
+    "leaf": lambda a: Tensor(a, requires_grad=True),
+    "inner": lambda a: Tensor(a, requires_grad=True) * 1.0,
+    "frozen": Tensor,
+    "array": np.asarray,
+    "number": lambda a: float(a.flat[0]),
+}
+
+
+@pytest.mark.parametrize("recording", [True, False])
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide"])
+@given(
+    kinds=st.tuples(st.sampled_from(["leaf", "inner", "frozen"]), st.sampled_from(sorted(KINDS))),
+    shapes=st.tuples(*[st.sampled_from([(), (1,), (3,), (2, 3)])] * 2),
+    dtypes=st.tuples(*[st.sampled_from([np.float32, np.float64, np.float16])] * 2),
+)
+def test_an_operator_is_the_lifted_operation(name, recording, kinds, shapes, dtypes):
+    operator = {"add": add, "subtract": sub, "multiply": mul, "divide": truediv}[name]
+    if kinds[1] == "number":
+        shapes = (shapes[0], (1,))
+    arrays = [2.0 + np.abs(normal(shape, i)) for i, shape in enumerate(shapes)]
+    arrays = [a.astype(dtype) for a, dtype in zip(arrays, dtypes, strict=True)]
+
+    def run(function):
+        x, y = (KINDS[kind](a) for kind, a in zip(kinds, arrays, strict=True))
+        inner = [t for t in (x, y) if isinstance(t, Tensor) and t.requires_grad]
+        for t in inner:
+            t.retain_grad()
+        with contextlib.nullcontext() if recording else no_grad():
+            z = function(x, y)
+        if z.requires_grad:
+            z.backward(np.full(z.shape, 3.0))
+        return z, [t.grad for t in inner]
+
+    (found, grads), (expected, same) = run(operator), run(getattr(functional, name))
+    np.testing.assert_array_equal(found.data, expected.data, strict=True)
+    assert found.requires_grad == expected.requires_grad == (recording and bool(grads))
+    for dx, reference in zip(grads, same, strict=True):
+        if recording:
+            np.testing.assert_array_equal(dx, reference, strict=True)
+        else:
+            assert dx is reference is None
+
+
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 3)])
+def test_the_short_way_of_two_arrays_alike_is_the_long_one(monkeypatch, name, dtype, shape):
+    x, y, dz = (normal(shape, i, dtype) for i in range(3))
+    z, short = getattr(ops, name)(x, y)
+    monkeypatch.setattr(elementwise, "alike", lambda x, y: False)
+    reference, long = getattr(ops, name)(x, y)
+    assert short.__code__ is not long.__code__
+    np.testing.assert_array_equal(z, reference, strict=True)
+    for dx, expected in zip(short(dz), long(dz), strict=True):
+        np.testing.assert_array_equal(dx, expected, strict=True)
 
 
 def test_operations_lifted_by_a_user_work_as_methods_too():

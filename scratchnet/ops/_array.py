@@ -19,6 +19,8 @@ Like: TypeAlias = tuple[tuple[int, ...], "np.dtype[Any]"] | None
 
 HALF = np.dtype(np.float16)
 _ARRAY = np.ndarray  # looked up once: these functions run for every recorded operation
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_NUMBERS = int, float  # a bool is an int
 _STRENGTH = {"b": 0, "i": 1, "u": 1, "f": 2}  # the stronger kind decides: bool, integers, floats
 
 
@@ -54,12 +56,27 @@ def promote(x: Operand, y: Operand) -> tuple[Operand, Operand]:
     return x.astype(dtype, copy=False), y.astype(dtype, copy=False)
 
 
+def alike(x: Operand, y: Operand) -> bool:
+    """Whether both are arrays of one shape and both float32, or both float64: the usual case.
+
+    Then there is nothing to promote, and no broadcasting to undo.
+    """
+    return (
+        type(x) is type(y) is _ARRAY
+        and (dtype := x.dtype) is y.dtype
+        and (dtype is _FLOAT32 or dtype is _FLOAT64)
+        and x.shape == y.shape
+    )
+
+
 def _is_number(x: Operand) -> bool:
-    return isinstance(x, bool | int | float) and not isinstance(x, np.generic)
+    return isinstance(x, _NUMBERS) and not isinstance(x, np.generic)
 
 
 def _beside(number: float, other: Operand) -> Array:
     """Return the other operand as an array in the dtype that it takes on beside a Python number."""
+    if type(other) is _ARRAY and other.dtype.kind == "f":
+        return other  # the usual case
     array = np.asarray(other, np.float32 if type(other) is float else None)
     return as_float(array) if isinstance(number, float) else array
 
@@ -122,16 +139,20 @@ def gradients(*operands: tuple[Any, Callable[[], Array]]) -> tuple[Array, ...]:
     return tuple(found)
 
 
-def masked(dy: Array, keep: Array) -> Array:
+def masked(dy: Array, keep: Array, out: Array | None = None) -> Array:
     """Return dy where `keep`, 0 elsewhere, also where dy is infinite or NaN (∞ · 0 would be NaN).
 
     The bits of a float, read as an integer, are multiplied by 1 or 0: as fast as a product of floats,
-    while np.where takes 15 times as long on a mask without pattern.
+    while np.where takes 15 times as long on a mask without pattern. out: where to write it.
     """
+    dy = np.asarray(dy)
+    out = np.empty_like(dy) if out is None else out
     if dy.dtype.itemsize > 8:  # long doubles, for which there is no integer of that size
-        return np.where(keep, dy, 0)
-    bits = np.asarray(dy).view(f"i{dy.dtype.itemsize}")
-    return np.asarray(np.multiply(bits, keep, dtype=bits.dtype)).view(dy.dtype)
+        out[...] = np.where(keep, dy, 0)
+    else:
+        bits = f"i{dy.dtype.itemsize}"
+        np.multiply(dy.view(bits), keep, out=out.view(bits), dtype=bits)
+    return out
 
 
 def in_float32(
