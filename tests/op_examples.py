@@ -437,7 +437,6 @@ FREES_ITS_INPUTS = {
     "avg_pool2d",
     "broadcast_to",
     "concatenate",
-    "cross_entropy",
     "ctc_loss",
     "dropout",
     "embedding",

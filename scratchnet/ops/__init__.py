@@ -50,7 +50,6 @@ Here is how to add one, step by step, with swish(x) = x · σ(βx) as the exampl
 from scratchnet.ops import _memory
 from scratchnet.ops.activation import (
     elu,
-    gelu,
     hardsigmoid,
     hardswish,
     hardtanh,
@@ -92,6 +91,7 @@ from scratchnet.ops.elementwise import (
     where,
 )
 from scratchnet.ops.embedding import embedding
+from scratchnet.ops.gelu import gelu
 from scratchnet.ops.gru import gru
 from scratchnet.ops.interpolation import interpolate
 from scratchnet.ops.linear import linear, matmul

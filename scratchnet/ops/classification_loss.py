@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.ops._array import Array, Pullback, as_float
+from scratchnet.ops._pieces import maxima, pieces, run_pieces, sums
 from scratchnet.ops.loss import reduce_losses
 from scratchnet.ops.softmax import log_softmax
 
@@ -50,12 +51,12 @@ def cross_entropy(
     x, target = as_float(x), np.asarray(target)
     scores, restore = _classes_last(x)  # (M, K)
     w = _class_weights(weight, scores)
-    log_p, _ = log_softmax(scores, dim=1)
     eps = float(label_smoothing)
     sharp, smooth = 1.0 - eps, eps / scores.shape[1]  # q = w (sharp · t + smooth)
 
     if target.dtype.kind == "f":
         t = _probabilities(x, target, ignore_index)
+        log_p, _ = log_softmax(scores, dim=1)
         q = w * (sharp * t + smooth)
         with np.errstate(invalid="ignore"):  # 0 · −∞
             losses = -np.einsum("mk,mk->m", q, log_p)
@@ -65,34 +66,71 @@ def cross_entropy(
             return dl[:, None] * (np.exp(log_p) * q.sum(axis=1, keepdims=True) - q)
 
     else:
-        labels, kept, at_label = _labels(x, target, scores.shape[1], ignore_index)
+        labels, kept, _ = _labels(x, target, scores.shape[1], ignore_index)
         w_label = w[labels] * kept  # (M,), 0 where ignored
-        losses = -sharp * w_label * np.where(kept, log_p[at_label], 0.0)
+        log_p_label, log_p_sum, m, s = _log_likelihood(scores, labels, w if smooth else None)
+        losses = -sharp * w_label * np.where(kept, log_p_label, 0.0)
         if smooth:
-            losses -= smooth * np.where(kept, log_p @ w, 0.0)
+            losses -= smooth * np.where(kept, log_p_sum, 0.0)
         total = float(w_label.sum())
 
         def dscores(dl: Array) -> Array:
             # q is w · sharp at the label, plus w · smooth everywhere; it is never laid out in full.
             dl = np.where(kept, dl, 0.0)
-            ds = np.exp(log_p)
-            ds *= (dl * (sharp * w_label + smooth * w.sum()))[:, None]
-            ds[at_label] -= dl * sharp * w_label
-            if smooth:
-                ds -= dl[:, None] * (smooth * w)
+            at_label = dl * sharp * w_label
+            factor = ((at_label + dl * (smooth * w.sum())) / s)[:, None]  # of exp(x − m) = p · s
+            ds = np.empty_like(scores)
+
+            def work(rows: slice) -> None:
+                d = ds[rows]
+                np.exp(np.subtract(scores[rows], m[rows], out=d), out=d)
+                d *= factor[rows]
+                d[np.arange(len(d)), labels[rows]] -= at_label[rows]
+                if smooth:
+                    d -= dl[rows, None] * (smooth * w)
+
+            run_pieces(work, pieces(len(scores), scores[:1].nbytes))
             return ds
 
     y, spread = reduce_losses(losses, reduction, total)
     target_dtype = target.dtype
 
     def pullback(dy: Array) -> tuple[Array, ...]:
-        dl = np.broadcast_to(np.ravel(spread(dy)), log_p.shape[:1])
+        dl = np.ravel(spread(dy))  # (M,), or (1,) for all of them
         dx = restore(dscores(dl))
         if target_dtype.kind != "f":
             return (dx,)
         return dx, restore(dl[:, None] * (-sharp * w * log_p)).astype(target_dtype, copy=False)
 
     return (y.reshape(_without_classes(x)) if reduction == "none" else y), pullback
+
+
+def _log_likelihood(
+    scores: Array, labels: Array, w: Array | None
+) -> tuple[Array, Array, Array, Array]:
+    """Return for each row of the scores (M, K) ln p of its label, Σ_k w_k ln p_k, m and s.
+
+        ln p_k = x_k − m − ln s,   m = max_j x_j,   s = Σ_j exp(x_j − m)
+
+    m and s are all that the gradient needs beside the scores: no array of all p is written. m (M, 1),
+    the others (M,); without w the second is 0.
+    """
+    n = len(scores)
+    m, s, at_label, weighted = (np.zeros(n, scores.dtype) for _ in range(4))
+
+    def work(rows: slice) -> None:
+        m[rows] = maxima(scores[rows])[:, 0]
+        z = scores[rows] - m[rows, None]
+        at_label[rows] = z[np.arange(len(z)), labels[rows]]
+        if w is not None:
+            np.einsum("mk,k->m", z, w, out=weighted[rows])
+        s[rows] = sums(np.exp(z, out=z))[:, 0]
+
+    run_pieces(work, pieces(n, scores[:1].nbytes))
+    with np.errstate(invalid="ignore"):
+        log_s = np.log(s)
+        log_p_sum = weighted if w is None else weighted - log_s * w.sum()
+        return at_label - log_s, log_p_sum, m[:, None], s
 
 
 def nll_loss(
@@ -123,7 +161,7 @@ def nll_loss(
     form, dtype = scores.shape, x.dtype
 
     def pullback(dy: Array) -> tuple[Array]:
-        dl = np.broadcast_to(np.ravel(spread(dy)), form[:1])
+        dl = np.ravel(spread(dy))  # (M,), or (1,) for all of them
         ds = np.zeros(form, dtype)
         ds[at_label] = np.where(kept, -w_label * dl, 0.0)
         return (restore(ds),)
@@ -137,6 +175,8 @@ def _classes_last(x: Array) -> tuple[Array, Any]:
         raise ValueError(f"the scores take the shape (N, K, …) or (K,) with K ≥ 1, got {x.shape}")
     if x.ndim == 1:
         return x[None], lambda d: d[0]
+    if x.ndim == 2:
+        return x, lambda d: d
     moved = np.moveaxis(x, 1, -1)  # (N, …, K)
     form, k = moved.shape, x.shape[1]
     rows = moved.reshape(int(np.prod(form[:-1])), k)

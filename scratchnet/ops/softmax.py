@@ -1,10 +1,15 @@
-"""Softmax and its logarithm: scores to probabilities along one axis."""
+"""Softmax and its logarithm: scores to probabilities along one axis.
+
+`linewise` works through large arrays in pieces of whole lines, on threads. What it is given is the
+equation for a piece, with the lines along axis 1, whose last operation writes into the result.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float, resolve_dims
+from scratchnet.ops._array import Array, Pullback, as_float, resolve_dim
+from scratchnet.ops._pieces import linewise, maxima, sums
 
 __all__ = ["log_softmax", "softmax"]
 
@@ -22,16 +27,22 @@ def softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
     array([[0.25, 0.5 , 0.25]])
     """
     x = as_float(x)
-    axis = resolve_dims(dim, x.ndim)  # none for a 0-d array, which is a row of one
-    with np.errstate(invalid="ignore"):  # ∞ − ∞ in a row without a finite maximum
-        y = np.asarray(x - x.max(axis=axis, keepdims=True, initial=-np.inf))
+    axis = resolve_dim(dim, x.ndim)
+
+    def value(x: Array, y: Array) -> None:
+        np.subtract(x, maxima(x), out=y)  # NaN, as ∞ − ∞, in a row without a finite maximum
         np.exp(y, out=y)
-        y /= y.sum(axis=axis, keepdims=True)
+        y *= 1.0 / sums(y)
+
+    def slope(y: Array, dy: Array, dx: Array) -> None:
+        np.multiply(dy, y, out=dx)
+        np.subtract(dy, sums(dx), out=dx)
+        dx *= y
+
+    y = linewise(value, axis, x)
 
     def pullback(dy: Array) -> tuple[Array]:
-        dx = dy * y
-        dx -= y * dx.sum(axis=axis, keepdims=True)
-        return (dx,)
+        return (linewise(slope, axis, y, dy),)
 
     return y, pullback
 
@@ -45,16 +56,20 @@ def log_softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
     A row that is −∞ throughout is NaN.
     """
     x = as_float(x)
-    axis = resolve_dims(dim, x.ndim)  # none for a 0-d array, which is a row of one
-    # ∞ − ∞ in a row without a finite maximum; ln 0 in a row of nothing
-    with np.errstate(invalid="ignore", divide="ignore"):
-        y = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
-        y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
+    axis = resolve_dim(dim, x.ndim)
+
+    def value(x: Array, y: Array) -> None:
+        np.subtract(x, maxima(x), out=y)  # NaN, as ∞ − ∞, in a row without a finite maximum
+        y -= np.log(sums(np.exp(y)))
+
+    def slope(y: Array, dy: Array, dx: Array) -> None:
+        np.exp(y, out=dx)
+        dx *= -sums(dy)
+        dx += dy
+
+    y = linewise(value, axis, x)
 
     def pullback(dy: Array) -> tuple[Array]:
-        dx = np.exp(y)
-        dx *= -dy.sum(axis=axis, keepdims=True)
-        dx += dy
-        return (dx,)
+        return (linewise(slope, axis, y, dy),)
 
     return y, pullback

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from scratchnet import ops
-from scratchnet.ops._erf import erf
+from scratchnet.ops._erf import _LOG_ODDS, erf, normal_cdf
 
 shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)
 seeds = st.integers(0, 99)
@@ -105,6 +105,25 @@ def test_erf_is_exact_to_a_few_roundings(dtype):
     expected = np.array([math.erf(float(v)) for v in x]).astype(dtype)
     # Near |x| = 1/2 erf is 1 − erfc with both about a half: the error of two roundings, not of one.
     np.testing.assert_allclose(erf(x), expected, rtol=4 * np.finfo(dtype).eps, atol=0)
+
+
+def test_the_normal_cdf_in_float32_is_off_by_one_rounding_near_1():
+    x = np.concatenate([np.linspace(-12, 12, 20001), np.linspace(-1e-3, 1e-3, 101)])
+    x = np.append(x, [-3e38, 3e38, -1e19, 1e19]).astype(np.float32)
+    expected = np.array([0.5 * math.erfc(-float(v) * math.sqrt(0.5)) for v in x])
+    found = np.empty_like(x)
+    with np.errstate(over="ignore"):  # of powers of x far out
+        normal_cdf(x, found)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1.3e-7)  # as its docstring says
+    inner = np.abs(x) <= 3
+    np.testing.assert_allclose(found[inner], expected[inner], rtol=2e-5)
+    np.testing.assert_array_equal(found[-4:], [0, 1, 0, 1])
+
+
+def test_the_polynomial_of_the_log_odds_has_one_sign_for_all_x():
+    s = np.concatenate([[0.0], np.logspace(-6, 40, 4601)])
+    with np.errstate(over="ignore"):
+        assert (np.polyval(_LOG_ODDS, s) <= -1.59).all()
 
 
 def test_erf_of_infinities_and_nan():
