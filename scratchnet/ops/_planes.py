@@ -1,37 +1,49 @@
 """The three products of `_products.py` for groups of few channels, depthwise ones above all.
 
-There a window holds so few numbers that the products cost nothing and the copies everything. So each
-channel is laid out with its padding as one long row of numbers, its plane, where the windows of a
-tap are a run: from tap (i, j), in a plane that is Q wide, output (p, q) sees entry p·Q + q + i·d·Q + j·d.
-A run is copied, or multiplied, in one go instead of row by row. It also takes in the entries between
-the end of one row of outputs and the start of the next; what they give is cut off, or met by zeros.
+There a window holds so few numbers that matrix products cost nothing and the copies everything. So a
+channel is laid out once for each column of the kernel, not for each tap: plane j holds what tap (·, j)
+sees, in rows as wide as the output. Tap (i, j) then sees the same plane from row i·d on, one long run:
 
-A stride s splits the plane in s² (its phases): phase (a, b) holds rows a, a + s, … and columns
-b, b + s, …, and in it the windows stand side by side again. Spreading is filtering: the entries of y are
-set s apart on a plane of zeros, and the kernel is turned by 180° (`spread_windows`).
+    plane_j[r, q] = x[r − top, q·s + j·d − left]        0 outside of the image
+    y = Σ_ij W[i, j] · (the run of OH·OW entries of plane_j that begins at its row i·d)
 
-Letters as in `_products.py`. A plane has P·Q entries; n and g are the images and groups of a block,
-R = (OH − 1)·Q + OW is the length of a run.
+and each term is one pass over numbers that lie side by side in the cache. Rows that are s apart do not:
+a stride splits the plane in s phases of rows a, a + s, …, and tap (i, j) sees phase i·d mod s from its
+row ⌊i·d/s⌋ on. Small images stand below each other in a plane, so that runs are long; what a run sees
+between two of them is cut off, or met by zeros.
+
+Spreading is filtering. With stride 1 the kernel is turned by 180°; with stride s the entries of x that
+are s apart see the same taps, so each of the s² phases of x is a filter of stride 1 (`_phases_of_image`).
+
+Letters as in `_products.py`. A plane has P rows; n and g are the images and groups of a block,
+R = ((n − 1)·P + OH)·OW is the length of a run.
 """
 
 from __future__ import annotations
 
-from math import prod
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from itertools import product
+from math import gcd, prod
+from typing import NamedTuple
 
 import numpy as np
 
 from scratchnet.ops._array import Array
-from scratchnet.ops._geometry import extents
 from scratchnet.ops._window import Window
+from scratchnet.ops._workspace import Workspace, run
 
-COLUMN_BYTES = 1 << 21  # columns at a time: with fewer, the calls cost more than the cache saves
-PLANE_BYTES = 1 << 20  # planes at a time, where no columns are made
+# What a block takes. Within a second-level cache it would be 10 % faster on one thread; but on several,
+# each of NumPy's calls may have to wait for the interpreter's lock, and so there must be few of them.
+BLOCK_BYTES = 1 << 22
+RUN = 2048  # entries: images are put together until a run is as long as this
+LONG = 1024  # in runs shorter than this, single terms cost more than columns
+SHARED_TERMS = 1 << 21  # so many take five times as long as waking another thread
+PARTS = 4  # of the batch, for the sums over it
 
 
-# Where planes were measured to be at least 10 % faster than columns. In a depthwise 3×3 convolution
-# filtering takes 0.5 to 0.9 of the time, spreading 0.06 to 0.3, summing 0.3 to 0.9; with more channels
-# in a group the products outweigh the copies.
+# Where planes were measured to be at least 10 % faster than columns (some single shapes less). In a
+# depthwise 3×3 convolution on two threads they take half of the time, in spreading to groups of 8
+# channels 0.6 of it; with more channels in a group the products outweigh the copies.
 
 
 def filtering_pays(weight_shape: tuple[int, ...], window: Window, groups: int) -> bool:
@@ -40,8 +52,7 @@ def filtering_pays(weight_shape: tuple[int, ...], window: Window, groups: int) -
 
 
 def spreading_pays(weight_shape: tuple[int, ...], window: Window, groups: int) -> bool:
-    channels = 8 if window.stride == (1, 1) else 1  # the zeros between the entries cost as well
-    return _overlap(window) and _are_narrow(weight_shape, groups, channels)
+    return _overlap(window) and _are_narrow(weight_shape, groups, 8)
 
 
 def summing_pays(weight_shape: tuple[int, ...], window: Window, groups: int) -> bool:
@@ -59,145 +70,211 @@ def _overlap(window: Window) -> bool:
     return prod(window.kernel) >= 2 * prod(window.stride)
 
 
-Move = tuple[tuple[int, int], Any, Any]  # a phase, places on its plane, the entries that go there
-
-
-class Runs(NamedTuple):
-    """Where windows lie on planes: `phases` (sh, sw) of `plane` (P, Q) entries; the run of each tap."""
-
-    phases: tuple[int, int]
-    plane: tuple[int, int]
-    length: int
-    of_taps: list[tuple[int, int, slice]]  # for each tap, row by row: its phase (a, b), its run
-
-
-def runs_of(
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    dilation: tuple[int, int],
-    out: tuple[int, int],
-) -> Runs:
-    """Return where the windows lie: P = OH + ⌊d·(kh−1)/s⌋, Q = OW + ⌊d·(kw−1)/s⌋."""
-    (kh, kw), (sh, sw), (dh, dw) = kernel, stride, dilation
-    extent = extents(kernel, dilation)
-    rows, columns = out[0] + (extent[0] - 1) // sh, out[1] + (extent[1] - 1) // sw
-    length = (out[0] - 1) * columns + out[1]
-    starts = [
-        (i * dh % sh, j * dw % sw, i * dh // sh * columns + j * dw // sw)
-        for i in range(kh)
-        for j in range(kw)
-    ]
-    taps = [(a, b, slice(start, start + length)) for a, b, start in starts]
-    return Runs((min(sh, extent[0]), min(sw, extent[1])), (rows, columns), length, taps)
-
-
 def filter_windows(x: Array, weight: Array, window: Window, groups: int) -> Array:
-    """y = W cols, the columns copied by runs."""
-    w = weight.reshape(groups, weight.shape[0] // groups, weight[0].size)  # (G, F/G, K)
-    runs = runs_of(window.kernel, window.stride, window.dilation, window.out)
-    return _filter_planes(x, w, runs, _phases_of(window, runs), window.out)
+    """y = Σ_ij W[i, j] · the run of tap (i, j).
+
+    x: (N, C, H, W) · weight: (F, C/G, kh, kw) → y: (N, F, OH, OW)
+    """
+    y = np.empty((len(x), len(weight), *window.out), x.dtype)
+    _filter(x, [Part(weight, window, y)], groups)
+    return y
 
 
 def spread_windows(y: Array, weight: Array, window: Window, groups: int) -> Array:
-    """x[n,c,h,w] = Σ_fij W[f, c, kh−1−i, kw−1−j] · z[n, f, h + i·d, w + j·d], a filter of stride 1,
-    where z[n, f, p·s + d·(kh−1) − top, q·s + d·(kw−1) − left] = y[n,f,p,q] and z = 0 elsewhere."""
-    filters, depth = weight.shape[0] // groups, weight.shape[1]
-    turned = weight[:, :, ::-1, ::-1].reshape(groups, filters, depth, *window.kernel)
-    w = np.ascontiguousarray(turned.swapaxes(1, 2))  # (G, C/G, F/G, kh, kw)
-    w = w.reshape(groups, depth, filters * prod(window.kernel))
-    runs = runs_of(window.kernel, (1, 1), window.dilation, window.image)
-    extent = extents(window.kernel, window.dilation)
-    shift = window.before[0] - (extent[0] - 1), window.before[1] - (extent[1] - 1)
-    # Output and input exchanged: entry p of y goes to p·s − shift, so y is what this window of one tap
-    # gives, and the plane what it slides over. With a shift below 0 it begins that far inside the plane.
-    apart = Window((1, 1), window.stride, (1, 1), shift, runs.plane, window.out)
-    moves = [(tap, at_plane, at_y) for tap, at_y, at_plane in apart.taps()]
-    return _filter_planes(y, w, runs, moves, window.image)
+    """x, phase by phase, is y filtered with the taps that reach it.
+
+    y: (N, F, OH, OW) · weight: (F, C/G, kh, kw) → x: (N, C, H, W)
+    """
+    F, depth, *kernel = weight.shape
+    turned = weight.reshape(groups, F // groups, depth, *kernel)[..., ::-1, ::-1].swapaxes(1, 2)
+    turned = turned.reshape(groups * depth, F // groups, *kernel)  # (C, F/G, kh, kw)
+    x = np.zeros((len(y), groups * depth, *window.image), y.dtype)
+    parts = []
+    for (i, h, rows), (j, w, columns) in product(
+        _phases_of_image(window, 0), _phases_of_image(window, 1)
+    ):
+        within = Window(*zip(rows, columns, strict=True))
+        parts.append(Part(np.ascontiguousarray(turned[:, :, i, j]), within, x[:, :, h, w]))
+    _filter(y, parts, groups)
+    return x
 
 
 def weight_sums(x: Array, y: Array, window: Window, groups: int) -> Array:
     """W[f,c,i,j] = Σ_n y[n,f] · (the run of tap (i, j) in channel c of image n).
 
-    Between the rows y is 0, and 0 · ∞ = NaN: with ∞ or NaN in x, W may hold a NaN too many.
+    Between the images of a plane y is 0, and 0 · ∞ = NaN: with ∞ or NaN in x, W may hold a NaN too many.
     """
-    filters, depth = y.shape[1] // groups, x.shape[1] // groups
-    runs = runs_of(window.kernel, window.stride, window.dilation, window.out)
-    moves = _phases_of(window, runs)
-    y = y.reshape(len(y), groups, filters, *window.out)
-    w = np.zeros((groups, filters, depth, len(runs.of_taps)), y.dtype)
-    per_group = depth * prod((*runs.phases, *runs.plane)) * y.itemsize
-    blocks, n, g = _blocks(len(y), groups, per_group, PLANE_BYTES)
-    planes = np.zeros((n, g, depth, *runs.phases, *runs.plane), y.dtype)
-    flat = planes.reshape(*planes.shape[:5], prod(runs.plane))
-    # Zeros between the rows, so that what the runs take in there adds nothing.
-    rows = np.zeros((n, g, filters, window.out[0], runs.plane[1]), y.dtype)
-    ys = rows.reshape(*rows.shape[:3], prod(rows.shape[3:]))[..., : runs.length]
-    for images, of_groups in blocks:
-        at = np.s_[: images.stop - images.start, : of_groups.stop - of_groups.start]
-        xs = x[images, of_groups.start * depth : of_groups.stop * depth]
-        _fill(planes[at], xs, moves)
-        rows[at][..., : window.out[1]] = y[images, of_groups]
-        with np.errstate(invalid="ignore"):  # 0 · ∞ between the rows
-            for t, (a, b, run) in enumerate(runs.of_taps):
-                seen = flat[at][:, :, :, a, b, run].swapaxes(-1, -2)
-                # (n, g, F/G, R) @ (n, g, R, C/G) -> (n, g, F/G, C/G)
-                w[of_groups, :, :, t] += (ys[at] @ seen).sum(axis=0)
-    return w.reshape(groups * filters, depth, *window.kernel)
+    (N, F, OH, OW), depth = y.shape, x.shape[1] // groups
+    filters, P = F // groups, _height(window)
+    images, of_groups = _cut(N, groups, filters, depth, window, y.itemsize)
+    # So many parts of the batch are summed by themselves, and at the end in this order.
+    n_parts = min(len(images), -(-PARTS // len(of_groups)))
+    sums = np.zeros((n_parts, groups, filters, depth, *window.kernel), y.dtype)
+
+    def work(block: tuple[int, slice], workspace: Workspace) -> None:
+        part, of = block
+        out = sums[part, of]
+        for at in images[part * len(images) // n_parts : (part + 1) * len(images) // n_parts]:
+            planes = _lay_out(x[at, of.start * depth : of.stop * depth], window, workspace)
+            ys = y[at, of.start * filters : of.stop * filters].swapaxes(0, 1)  # (f, n, OH, OW)
+            rows = ys
+            if ys.shape[1] > 1:
+                rows = workspace("rows", (*ys.shape[:2], P, OW), y.dtype)
+                rows[:, :, :OH], rows[:, :, OH:] = ys, 0
+            runs = rows.reshape(len(out), filters, 1, 1, 1, -1)
+            runs = runs[..., : ((ys.shape[1] - 1) * P + OH) * OW]
+            for taps, seen in _runs(planes, window):
+                seen = seen.reshape(len(out), 1, depth, *seen.shape[1:])
+                # (g, F/G, 1, 1, 1, R) · (g, 1, C/G, i, kw, R) -> (g, F/G, C/G, i, kw)
+                out[..., taps, :] += np.vecdot(runs, seen)
+
+    run(work, list(product(range(n_parts), of_groups)))
+    return sums.sum(axis=0).reshape(F, depth, *window.kernel)
 
 
-def _filter_planes(
-    x: Array, w: Array, runs: Runs, moves: list[Move], out: tuple[int, int]
-) -> Array:
-    """Return w (G, F/G, K) times the columns of x (N, C, …), once it is laid out on planes: (N, F, *out)."""
-    groups, filters, window_length = w.shape
-    depth, n_taps = x.shape[1] // groups, len(runs.of_taps)
-    y = np.empty((len(x), groups, filters, *out), x.dtype)
-    blocks, n, g = _blocks(len(x), groups, window_length * runs.length * x.itemsize, COLUMN_BYTES)
-    planes = np.zeros((n, g, depth, *runs.phases, *runs.plane), x.dtype)
-    flat = planes.reshape(*planes.shape[:5], prod(runs.plane))
-    cols = np.empty((n, g, depth, n_taps, runs.length), x.dtype)
-    rows = np.empty((n, g, filters, out[0], runs.plane[1]), x.dtype)
-    ys = rows.reshape(*rows.shape[:3], prod(rows.shape[3:]))[..., : runs.length]
-    for images, of_groups in blocks:
-        at = np.s_[: images.stop - images.start, : of_groups.stop - of_groups.start]
-        _fill(planes[at], x[images, of_groups.start * depth : of_groups.stop * depth], moves)
-        for t, (a, b, run) in enumerate(runs.of_taps):
-            cols[at][:, :, :, t] = flat[at][:, :, :, a, b, run]
-        columns = cols[at].reshape(*cols[at].shape[:2], window_length, runs.length)
-        with np.errstate(invalid="ignore", over="ignore"):  # ∞ − ∞ in what is cut off
-            # (g, F/G, K) @ (n, g, K, R) -> (n, g, F/G, R)
-            np.matmul(w[of_groups], columns, out=ys[at])
-        y[images, of_groups] = rows[at][..., : out[1]]
-    return y.reshape(len(x), groups * filters, *out)
+class Part(NamedTuple):
+    """A filter: weight (F, C/G, kh, kw), the window, and where the result is to go (N, F, OH, OW)."""
+
+    weight: Array
+    window: Window
+    y: Array
 
 
-def _phases_of(window: Window, runs: Runs) -> list[Move]:
-    """Return what of the image goes where on the planes of the phases.
+def _filter(x: Array, parts: list[Part], groups: int) -> None:
+    """Write the filtered x (N, C, H, W) of all parts."""
+    blocks = []
+    for part in parts:
+        filters, depth = len(part.weight) // groups, part.weight.shape[1]
+        images, of_groups = _cut(len(x), groups, filters, depth, part.window, x.itemsize)
+        blocks += list(product([part], images, of_groups))
 
-    Entry (r, t) of phase (a, b) is the image's (r·s + a − top, t·s + b − left), which is what a window
-    of this stride and padding sees through its tap (a, b). So its kernel is the phases, a tap for each.
+    def work(block: tuple[Part, slice, slice], workspace: Workspace) -> None:
+        (weight, window, y), images, of = block
+        (OH, OW), P, filters = window.out, _height(window), len(weight) // groups
+        w = weight.reshape(groups, filters, *weight.shape[1:])[of]  # (g, F/G, C/G, kh, kw)
+        g, _, depth = w.shape[:3]
+        planes = _lay_out(x[images, of.start * depth : of.stop * depth], window, workspace)
+        n = planes.shape[3]
+        out = y[images, of.start * filters : of.stop * filters].swapaxes(0, 1)  # (f, n, OH, OW)
+        if n == 1 and out.strides[2:] == (OW * y.itemsize, y.itemsize):
+            rows = out  # it is one run
+        else:
+            rows = workspace("rows", (g * filters, n, P, OW), y.dtype)
+        ys = rows.reshape(g, filters, -1)[..., : ((n - 1) * P + OH) * OW]
+        is_long = depth == 1 and ys.shape[2] >= LONG
+        filter_planes = _add_terms if is_long else _multiply_columns
+        filter_planes(planes, w, window, ys, workspace)
+        if rows is not out:
+            out[...] = rows[:, :, :OH]
+
+    run(work, blocks)
+
+
+def _add_terms(planes: Array, w: Array, window: Window, y: Array, workspace: Workspace) -> None:
+    """y (g, F/G, R) = Σ_ij w[i, j] · the run of tap (i, j), for groups of one channel."""
+    out = y
+    for taps, seen in _runs(planes, window):
+        np.einsum("gijr,gfij->gfr", seen, w[:, :, 0, taps], out=out)
+        if out is not y:
+            y += out
+        out = workspace("terms", y.shape, y.dtype)
+
+
+def _multiply_columns(
+    planes: Array, w: Array, window: Window, y: Array, workspace: Workspace
+) -> None:
+    """y (g, F/G, R) = W cols: the runs of all taps are the columns."""
+    g, filters, depth, *kernel = w.shape
+    cols = workspace("columns", (g * depth, *kernel, y.shape[2]), y.dtype)
+    for taps, seen in _runs(planes, window):
+        cols[:, taps] = seen
+    K = depth * prod(kernel)
+    # (g, F/G, K) @ (g, K, R) -> (g, F/G, R)
+    np.matmul(w.reshape(g, filters, K), cols.reshape(g, K, -1), out=y)
+
+
+def _height(window: Window) -> int:
+    """Return P, the rows of a plane: those of the output and those that the last tap sees beyond them."""
+    return window.out[0] + (window.kernel[0] - 1) * window.dilation[0] // window.stride[0]
+
+
+def _n_phases(window: Window) -> int:
+    """Return how many phases the rows of the image are split in: the stride, if the kernel sees them."""
+    return min(window.stride[0], (window.kernel[0] - 1) * window.dilation[0] + 1)
+
+
+def _lay_out(x: Array, window: Window, workspace: Workspace) -> Array:
+    """Return the planes of some images and channels x (n, c, H, W): (kw, c, phases, n, P, OW)."""
+    (_, kw), (_, s), (_, d), (top, left), _, (_, OW) = window
+    n, c, P, n_phases = *x.shape[:2], _height(window), _n_phases(window)
+    planes = workspace("planes", (kw, c, n_phases, n, P, OW), x.dtype)
+    lines = planes.reshape(kw, -1)
+    x = x.swapaxes(0, 1)
+    # Tap j sees what tap j − apart sees, `shift` entries further on.
+    apart = s // gcd(s, d)
+    shift = apart * d // s
+    for j in range(kw):
+        first = 0
+        if j >= apart and shift < OW:
+            lines[j, :-shift] = lines[j - apart, shift:]
+            first = OW - shift  # the end of each row came from the row below it
+        rest = planes[j, ..., first:]
+        # Its entry (r, q) in phase a is what a window of this stride sees there through its tap (a, j).
+        seen = window._replace(dilation=(1, d), before=(top, left - first * s), out=(P, OW - first))
+        q, at_column = seen.along(1, j)
+        rest[..., : q.start] = rest[..., q.stop :] = 0
+        for a in range(n_phases):
+            p, at_row = seen.along(0, a)
+            rest[:, a, :, p, q] = x[:, :, at_row, at_column]
+            planes[j, :, a, :, : p.start] = planes[j, :, a, :, p.stop :] = 0
+    return planes
+
+
+def _runs(planes: Array, window: Window) -> Iterator[tuple[slice, Array]]:
+    """Yield rows i of the kernel and the runs of their taps (c, i, kw, R), which overlap in memory."""
+    (kh, _), (s, _), (d, _), _, _, (OH, OW) = window
+    kw, c, _, n, P, _ = planes.shape
+    apart = s // gcd(s, d)  # rows i, i + apart, … see the same phase
+    of_plane, of_channel, of_phase, _, of_row, of_entry = planes.strides
+    for i in range(min(apart, kh)):
+        shape = c, len(range(i, kh, apart)), kw, ((n - 1) * P + OH) * OW
+        start = i * d % s * of_phase + i * d // s * of_row
+        strides = of_channel, apart * d // s * of_row, of_plane, of_entry
+        yield slice(i, None, apart), np.ndarray(shape, planes.dtype, planes, start, strides)
+
+
+def _phases_of_image(window: Window, axis: int) -> Iterator[tuple[slice, slice, tuple[int, ...]]]:
+    """Yield along one axis, for each phase of x, what sees its entries h = a, a + s, …
+
+    These are the taps with p·s + i·d − top = h for some p, in the turned kernel every s/gcd(s, d)-th one.
+    As (taps of the turned kernel, entries of x, a window's fields along the axis), from y to x.
     """
-    return list(
-        Window(runs.phases, window.stride, (1, 1), window.before, window.image, runs.plane).taps()
-    )
+    k, s, d, top, length, out = (pairs[axis] for pairs in window)
+    apart = s // gcd(s, d)
+    for a in range(min(s, length)):
+        taps = [i for i in range(k) if (i * d - a - top) % s == 0]
+        if taps:  # else x stays 0
+            last = taps[-1]  # the first of the turned kernel
+            before, n = (last * d - a - top) // s, len(range(a, length, s))
+            fields = len(taps), 1, apart * d // s, before, out, n
+            yield slice(k - 1 - last, None, apart), slice(a, None, s), fields
 
 
-def _fill(planes: Array, x: Array, moves: list[Move]) -> None:
-    """Lay n images (n, g·C/G, …) out on planes (n, g, C/G, sh, sw, P, Q): the same places each time."""
-    x = x.reshape(*planes.shape[:3], *x.shape[2:])
-    for (a, b), at_plane, at_x in moves:
-        planes[:, :, :, a, b][at_plane] = x[at_x]
+def _cut(
+    n_images: int, groups: int, filters: int, depth: int, window: Window, itemsize: int
+) -> tuple[list[slice], list[slice]]:
+    """Return how images and groups are cut; the number of threads has no part in it."""
+    (kh, kw), plane = window.kernel, _height(window) * window.out[1]
+    columns = kh * kw if depth > 1 or n_images * plane < LONG else 0
+    n_planes = n_images * groups * (depth * (_n_phases(window) * kw + columns) + filters)
+    n_blocks = max(1, -(-n_planes * plane * itemsize // BLOCK_BYTES))
+    if n_images * groups * filters * depth * prod(window.out) * kh * kw > SHARED_TERMS:
+        n_blocks += n_blocks % 2  # an odd one would leave a thread without work
+    n_runs = max(1, -(-n_images // max(1, RUN // plane)))
+    n = max(1, -(-n_images // min(n_runs, n_blocks)))
+    g = -(-groups // min(groups, -(-n_blocks // max(1, -(-n_images // n)))))
+    return _slices(n_images, n), _slices(groups, g)
 
 
-def _blocks(
-    n_images: int, groups: int, bytes_per_group: int, block_bytes: int
-) -> tuple[list[tuple[slice, slice]], int, int]:
-    """Return pairs of images and groups of at most block_bytes (at least one), and the largest pair."""
-    g = min(groups, max(1, block_bytes // bytes_per_group))
-    n = min(n_images, max(1, block_bytes // (groups * bytes_per_group)))
-    blocks = [
-        (slice(i, min(i + n, n_images)), slice(j, min(j + g, groups)))
-        for i in range(0, n_images, max(1, n))
-        for j in range(0, groups, g)
-    ]
-    return blocks, n, g
+def _slices(length: int, step: int) -> list[slice]:
+    return [slice(i, min(i + step, length)) for i in range(0, length, step)]
