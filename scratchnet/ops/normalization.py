@@ -22,11 +22,14 @@ directly, through the variance, and through the mean (which does not move the va
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from math import prod
 
 import numpy as np
 
 from scratchnet.ops._array import HALF, Array, Pullback, in_float32, require_same_dtype
+from scratchnet.ops._row_sets import normalized_sets
+from scratchnet.ops._rows import dot_rows, for_rows, sum_rows
 
 __all__ = ["batch_norm", "batch_norm_inference", "group_norm", "instance_norm", "layer_norm"]
 
@@ -56,45 +59,11 @@ def batch_norm(
     check_channels("batch_norm", x, weight=weight, bias=bias)
     if x.dtype == HALF:
         return in_float32(batch_norm, x, weight, bias, eps)
-    shape, has_weight, has_bias = x.shape, weight is not None, bias is not None
-    x3 = x.reshape(*shape[:2], prod(shape[2:]))  # (N, C, L)
-    m = x3.shape[0] * x3.shape[2]
-    if m == 1:
-        raise ValueError(f"batch_norm needs more than one value per channel in training, x {shape}")
-    per_value = 1.0 / max(m, 1)  # of nothing, mean and variance are 0
-    mean = np.einsum("ncl->c", x3) * per_value  # in a third of the time of sum(axis=(0, 2))
-    y = x3 - mean[:, None]
-    var = np.einsum("ncl,ncl->c", y, y) * per_value
-    inv_std = 1.0 / np.sqrt(var + float(eps))
-    scale = inv_std if weight is None else inv_std * weight
-    y *= scale[:, None]
-    if bias is not None:
-        y += bias[:, None]
-
-    def pullback(dys: tuple[Array | None, Array | None, Array | None]) -> tuple[Array, ...]:
-        dy, dmean, dvar = dys
-        dy = np.zeros(x3.shape, x3.dtype) if dy is None else dy.reshape(x3.shape)
-        dx = x3 - mean[:, None]
-        dweight = np.einsum("ncl,ncl->c", dy, dx) * inv_std
-        dbias = np.einsum("ncl->c", dy)
-        # The equation above with x̂ = (x − μ) · inv_std, mean(dx̂) = weight · dbias/m and
-        # mean(dx̂ · x̂) = weight · dweight/m: dx = (dy − dbias/m − (x − μ) · inv_std · dweight/m) · scale
-        dx *= (-per_value * dweight * inv_std)[:, None]
-        dx += dy
-        dx -= (per_value * dbias)[:, None]
-        dx *= scale[:, None]
-        if dmean is not None:
-            dx += (per_value * dmean)[:, None]  # ∂μ/∂x = 1/m
-        if dvar is not None:
-            dx += (2.0 * per_value * dvar)[:, None] * (x3 - mean[:, None])  # ∂var/∂x = 2 (x − μ)/m
-        grads = [dx.reshape(shape)]
-        if has_weight:
-            grads.append(dweight)
-        if has_bias:
-            grads.append(dbias)
-        return tuple(grads)
-
-    return (y.reshape(shape), mean, var), pullback
+    if x.shape[0] * prod(x.shape[2:]) == 1:
+        raise ValueError(
+            f"batch_norm needs more than one value per channel in training, x {x.shape}"
+        )
+    return normalized_sets(x, 0, weight, bias, eps)
 
 
 def batch_norm_inference(
@@ -121,24 +90,35 @@ def batch_norm_inference(
     check_channels("batch_norm", x, running_mean=running_mean, running_var=running_var)
     if x.dtype == HALF:
         return in_float32(batch_norm_inference, x, running_mean, running_var, weight, bias, eps)
-    shape, has_weight, has_bias = x.shape, weight is not None, bias is not None
-    x3 = x.reshape(*shape[:2], prod(shape[2:]))  # (N, C, L)
-    mean = running_mean.copy()  # training goes on changing the layer's own
+    (n, c), shape = x.shape[:2], x.shape
+    has_weight, has_bias = weight is not None, bias is not None
+    rows = x.reshape(n * c, prod(shape[2:]))  # (N·C, L)
+    rows_shape, dtype = rows.shape, rows.dtype
     inv_std = 1.0 / np.sqrt(running_var + float(eps))
-    scale = inv_std if weight is None else inv_std * weight
-    y = x3 - mean[:, None]
-    y *= scale[:, None]
-    if bias is not None:
-        y += bias[:, None]
-    kept_x, y_shape = x3 if has_weight else None, y.shape
+    scale = _column(inv_std if weight is None else inv_std * weight, n)
+    mean = _column(running_mean, n)  # a copy: training goes on changing the layer's own
+    shift = None if bias is None else _column(bias, n)
+    y = np.empty_like(rows)
+
+    def normalise(r: slice) -> None:
+        np.subtract(rows[r], mean[r], out=y[r])
+        y[r] *= scale[r]
+        if shift is not None:
+            y[r] += shift[r]
+
+    for_rows(normalise, rows)
+    kept_rows = rows if has_weight else None
 
     def pullback(dy: Array) -> tuple[Array, ...]:
-        dy = dy.reshape(y_shape)  # (N, C, L)
-        grads = [(dy * scale[:, None]).reshape(shape)]
-        if kept_x is not None:
-            grads.append(np.einsum("ncl,ncl->c", dy, kept_x - mean[:, None]) * inv_std)
+        dy = dy.reshape(rows_shape)
+        dx = np.empty(rows_shape, dtype)
+        for_rows(lambda r: np.multiply(dy[r], scale[r], out=dx[r]), dy)
+        grads = [dx.reshape(shape)]
+        if kept_rows is not None:
+            parts = for_rows(lambda r: dot_rows(dy[r], kept_rows[r] - mean[r]), dy)
+            grads.append(np.concatenate(parts).reshape(n, c).sum(axis=0) * inv_std)
         if has_bias:
-            grads.append(dy.sum(axis=(0, 2)))
+            grads.append(np.einsum("ncl->c", dy.reshape(n, c, rows_shape[1])))
         return tuple(grads)
 
     return y.reshape(shape), pullback
@@ -169,20 +149,11 @@ def instance_norm(
     check_channels("instance_norm", x, weight=weight, bias=bias)
     if x.dtype == HALF:
         return in_float32(instance_norm, x, weight, bias, eps)
-    shape, (n, c), m = x.shape, x.shape[:2], prod(x.shape[2:])
-    if m == 1:
-        raise ValueError(f"instance_norm needs more than one value in each channel, x {shape}")
-    flat = x.reshape(1, n * c, m)
-    weights, biases = (None if a is None else np.tile(a, n) for a in (weight, bias))  # (N·C,)
-    (y, mean, var), pullback_batch_norm = batch_norm(flat, weights, biases, eps)
-
-    def pullback(dys: tuple[Array | None, Array | None, Array | None]) -> tuple[Array, ...]:
-        forms = (1, n * c, m), (n * c,), (n * c,)
-        flat_dys = [None if d is None else d.reshape(f) for d, f in zip(dys, forms, strict=True)]
-        dx, *dparameters = pullback_batch_norm(flat_dys)
-        return dx.reshape(shape), *[d.reshape(n, c).sum(axis=0) for d in dparameters]
-
-    return (y.reshape(shape), mean.reshape(n, c), var.reshape(n, c)), pullback
+    n, c, *positions = x.shape
+    if prod(positions) == 1:
+        raise ValueError(f"instance_norm needs more than one value in each channel, x {x.shape}")
+    (y, mean, var), pullback = normalized_sets(x, 1, weight, bias, eps)
+    return (y, mean.reshape(n, c), var.reshape(n, c)), pullback
 
 
 def group_norm(
@@ -215,30 +186,8 @@ def group_norm(
         raise ValueError(f"group_norm: num_groups {num_groups} must divide {c} channels, x {shape}")
     if x.size == num_groups:
         raise ValueError(f"group_norm needs more than one value per group, x {shape}")
-    has_weight, has_bias = weight is not None, bias is not None
-    by_channel = shape[0], c, prod(shape[2:])  # (N, C, L)
-    rows = x.reshape(shape[0] * num_groups, c // num_groups * by_channel[2])  # (N·G, C/G·L)
-    xhat, mean, inv_std = _normalised(rows, eps)
-    y = xhat.reshape(by_channel)
-    if weight is not None:
-        y *= weight[:, None]
-    if bias is not None:
-        y += bias[:, None]
-
-    def pullback(dy: Array) -> tuple[Array, ...]:
-        dy = dy.reshape(by_channel)
-        xhat = rows - mean
-        xhat *= inv_std
-        dparameters = []
-        if has_weight:
-            dparameters.append(np.einsum("ncl,ncl->c", dy, xhat.reshape(by_channel)))
-        if has_bias:
-            dparameters.append(np.einsum("ncl->c", dy))
-        dxhat = dy if weight is None else dy * weight[:, None]
-        dx = _through_statistics(dxhat.reshape(rows.shape), xhat, inv_std)
-        return dx.reshape(shape), *dparameters
-
-    return y.reshape(shape), pullback
+    (y, _, _), pullback = normalized_sets(x, c // num_groups, weight, bias, eps)
+    return y, lambda dy: pullback((dy, None, None))
 
 
 def layer_norm(
@@ -275,47 +224,50 @@ def layer_norm(
     shape, has_weight, has_bias = x.shape, weight is not None, bias is not None
     d = prod(form)
     rows = x.reshape(prod(shape[: len(shape) - len(form)]), d)  # (rows, D)
-    flat_weight = weight.reshape(d) if weight is not None else None
-    y, mean, inv_std = _normalised(rows, eps)
-    if flat_weight is not None:
-        y *= flat_weight
-    if bias is not None:
-        y += bias.reshape(d)
+    m = max(d, 1)  # of nothing, mean and variance are 0
+    flat_weight = None if weight is None else weight.reshape(d)
+    flat_bias = None if bias is None else bias.reshape(d)
+    y, (mean, inv_std) = np.empty_like(rows), np.empty((2, len(rows), 1), x.dtype)
+
+    def normalise(r: slice) -> None:
+        mean[r, 0] = rows[r].sum(axis=1) / m  # pairwise: nothing corrects the mean's rounding later
+        xhat = np.subtract(rows[r], mean[r], out=y[r])
+        inv_std[r, 0] = 1.0 / np.sqrt(dot_rows(xhat, xhat) / m + float(eps))
+        xhat *= inv_std[r]
+        if flat_weight is not None:
+            xhat *= flat_weight
+        if flat_bias is not None:
+            xhat += flat_bias
+
+    for_rows(normalise, rows)
 
     def pullback(dy: Array) -> tuple[Array, ...]:
         dy = dy.reshape(rows.shape)
-        xhat = rows - mean
-        xhat *= inv_std
-        dparameters = []
-        if has_weight:
-            dparameters.append(np.einsum("nd,nd->d", dy, xhat).reshape(form))
-        if has_bias:
-            dparameters.append(dy.sum(axis=0).reshape(form))
-        dxhat = dy if flat_weight is None else dy * flat_weight
-        return _through_statistics(dxhat, xhat, inv_std).reshape(shape), *dparameters
+        dx = np.empty_like(rows)
+
+        def derive(r: slice) -> tuple[Array, Array]:
+            xhat = np.subtract(rows[r], mean[r], out=dx[r])
+            xhat *= inv_std[r]
+            products = dy[r] * xhat
+            added = products.sum(axis=0), dy[r].sum(axis=0)  # to dweight and dbias
+            dxhat = dy[r] if flat_weight is None else np.multiply(dy[r], flat_weight, out=products)
+            along = dot_rows(dxhat, xhat)
+            xhat *= along[:, None] / -m
+            xhat += dxhat
+            xhat -= sum_rows(dxhat)[:, None] / m
+            xhat *= inv_std[r]
+            return added
+
+        parts = zip(*for_rows(derive, rows), strict=True)
+        dweight, dbias = (reduce(np.add, part).reshape(form) for part in parts)
+        return dx.reshape(shape), *[dweight] * has_weight, *[dbias] * has_bias
 
     return y.reshape(shape), pullback
 
 
-def _normalised(rows: Array, eps: float) -> tuple[Array, Array, Array]:
-    """Return x̂ of each row (R, m), the mean and 1/√(var + eps) of each row (R, 1)."""
-    m = max(rows.shape[1], 1)  # of nothing, mean and variance are 0
-    mean = rows.sum(axis=1, keepdims=True) / m
-    xhat = rows - mean
-    inv_std = 1.0 / np.sqrt(np.einsum("rm,rm->r", xhat, xhat)[:, None] / m + float(eps))
-    xhat *= inv_std
-    return xhat, mean, inv_std
-
-
-def _through_statistics(dxhat: Array, xhat: Array, inv_std: Array) -> Array:
-    """Return (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)) / √(var + eps) of each row, in the memory of x̂."""
-    m = max(xhat.shape[1], 1)
-    dx = xhat
-    dx *= np.einsum("rm,rm->r", dxhat, xhat)[:, None] / -m
-    dx += dxhat
-    dx -= dxhat.sum(axis=1, keepdims=True) / m
-    dx *= inv_std
-    return dx
+def _column(of_channels: Array, n: int) -> Array:
+    """Return (C,) for each of n samples as (n·C, 1)."""
+    return of_channels[None].repeat(n, axis=0).reshape(-1, 1)
 
 
 def check_channels(name: str, x: Array, **per_channel: Array | None) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 
 from scratchnet.autograd import Tensor
 from scratchnet.optim.optimizer import (
+    Array,
+    Blocks,
     Optimizer,
     Params,
     decayed,
@@ -60,12 +62,13 @@ class Adagrad(Optimizer):
         names = "lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"
         require_not_negative(group, *names)
 
-    def _update(self, p: Tensor, state: dict[str, Any], group: Mapping[str, Any]) -> None:
+    def _update(self, p: Tensor, state: dict[str, Any], group: Mapping[str, Any]) -> Blocks:
         if "sum" not in state:
             state["sum"] = np.full_like(p.data, group["initial_accumulator_value"])
         state["step"] = t = state.get("step", 0) + 1
         rate, eps = group["lr"] / (1 + (t - 1) * group["lr_decay"]), group["eps"]
-        for w, dw, s, a, b in in_blocks(p, state["sum"]):
+
+        def update(w: Array, dw: Array, s: Array, a: Array, b: Array) -> None:
             dw = decayed(w, dw, group, out=a)
             s += np.multiply(dw, dw, out=b)
             np.sqrt(s, out=b)
@@ -73,3 +76,5 @@ class Adagrad(Optimizer):
             np.divide(dw, b, out=b)
             b *= rate
             w -= b
+
+        return in_blocks(update, p, state["sum"])

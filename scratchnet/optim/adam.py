@@ -10,6 +10,8 @@ import numpy as np
 
 from scratchnet.autograd import Tensor
 from scratchnet.optim.optimizer import (
+    Array,
+    Blocks,
     Optimizer,
     Params,
     decayed,
@@ -78,7 +80,7 @@ class Adam(Optimizer):
         if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
             raise ValueError(f"betas must be two numbers in [0, 1), got {group['betas']}")
 
-    def _update(self, p: Tensor, state: dict[str, Any], group: Mapping[str, Any]) -> None:
+    def _update(self, p: Tensor, state: dict[str, Any], group: Mapping[str, Any]) -> Blocks:
         mean = zeros_once(state, "exp_avg", p.data)
         square = zeros_once(state, "exp_avg_sq", p.data)
         largest = zeros_once(state, "max_exp_avg_sq", p.data) if group["amsgrad"] else None
@@ -88,7 +90,10 @@ class Adam(Optimizer):
         # With c = √(1 − β₂ᵗ):  m̂/(√v̂ + eps) = c/(1 − β₁ᵗ) · m/(√v + c·eps), two passes fewer.
         c = sqrt(1 - beta2**t)
         rate, eps = lr * c / (1 - beta1**t), group["eps"] * c
-        for w, dw, m, v, v_max, a, b in in_blocks(p, mean, square, largest):
+
+        def update(
+            w: Array, dw: Array, m: Array, v: Array, v_max: Array | None, a: Array, b: Array
+        ) -> None:
             if decoupled:
                 w *= 1 - lr * group["weight_decay"]
                 dw = np.negative(dw, out=a) if group["maximize"] else dw
@@ -110,6 +115,8 @@ class Adam(Optimizer):
             np.divide(m, b, out=b)
             b *= rate
             w -= b
+
+        return in_blocks(update, p, mean, square, largest)
 
 
 class AdamW(Adam):

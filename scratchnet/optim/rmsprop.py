@@ -9,6 +9,8 @@ import numpy as np
 
 from scratchnet.autograd import Tensor
 from scratchnet.optim.optimizer import (
+    Array,
+    Blocks,
     Optimizer,
     Params,
     decayed,
@@ -65,14 +67,17 @@ class RMSprop(Optimizer):
     def _check(self, group: Mapping[str, Any]) -> None:
         require_not_negative(group, "lr", "alpha", "eps", "weight_decay", "momentum")
 
-    def _update(self, p: Tensor, state: dict[str, Any], group: Mapping[str, Any]) -> None:
+    def _update(self, p: Tensor, state: dict[str, Any], group: Mapping[str, Any]) -> Blocks:
         square = zeros_once(state, "square_avg", p.data)
         mean = zeros_once(state, "grad_avg", p.data) if group["centered"] else None
         momentum = group["momentum"]
         buffer = zeros_once(state, "momentum_buffer", p.data) if momentum else None
         state["step"] = state.get("step", 0) + 1
         lr, alpha, eps = group["lr"], group["alpha"], group["eps"]
-        for w, dw, v, g, u, a, b in in_blocks(p, square, mean, buffer):
+
+        def update(
+            w: Array, dw: Array, v: Array, g: Array | None, u: Array | None, a: Array, b: Array
+        ) -> None:
             dw = decayed(w, dw, group, out=a)
             v *= alpha
             np.multiply(dw, dw, out=b)
@@ -92,3 +97,5 @@ class RMSprop(Optimizer):
                 u += step
                 step = u
             w -= np.multiply(step, lr, out=b)
+
+        return in_blocks(update, p, square, mean, buffer)

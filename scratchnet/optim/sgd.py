@@ -9,6 +9,8 @@ import numpy as np
 
 from scratchnet.autograd import Tensor
 from scratchnet.optim.optimizer import (
+    Array,
+    Blocks,
     Optimizer,
     Params,
     decayed,
@@ -72,14 +74,17 @@ class SGD(Optimizer):
                 f"got momentum={group['momentum']}, dampening={group['dampening']}"
             )
 
-    def _update(self, p: Tensor, state: dict[str, Any], group: Mapping[str, Any]) -> None:
+    def _update(self, p: Tensor, state: dict[str, Any], group: Mapping[str, Any]) -> Blocks:
         lr, momentum, nesterov = group["lr"], group["momentum"], group["nesterov"]
         share = 1 - group["dampening"] if "momentum_buffer" in state else 1
         buffer = zeros_once(state, "momentum_buffer", p.data) if momentum else None
-        for w, dw, v, a, b in in_blocks(p, buffer):
+
+        def update(w: Array, dw: Array, v: Any, a: Array, b: Array) -> None:
             dw = decayed(w, dw, group, out=a)
             if momentum:
                 v *= momentum
                 v += dw if share == 1 else np.multiply(dw, share, out=b)
                 dw = np.add(np.multiply(v, momentum, out=b), dw, out=b) if nesterov else v
             w -= np.multiply(dw, lr, out=b)
+
+        return in_blocks(update, p, buffer)

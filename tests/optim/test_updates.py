@@ -6,6 +6,7 @@ from compare import assert_close, normal
 from hypothesis import given
 from hypothesis import strategies as st
 
+import scratchnet
 from scratchnet import Tensor, optim
 from scratchnet.optim import optimizer as optimizer_module
 
@@ -201,12 +202,20 @@ def test_the_arguments_and_their_defaults_are_those_of_torch(torch, name):
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONS))
-def test_the_length_of_a_block_does_not_matter(name, monkeypatch):
+def test_neither_the_length_of_a_block_nor_the_number_of_threads_matters(name, monkeypatch):
     options = {"SGD": {"momentum": 0.9}, "RMSprop": {"momentum": 0.9, "centered": True}}
     arguments = {"lr": 0.1, "weight_decay": 0.1, **options.get(name, {})}
     whole = ours(name, arguments, np.float32, shapes=[(7, 9)])
     monkeypatch.setattr(optimizer_module, "_BLOCK_BYTES", 40)  # ten entries: six blocks and three
     np.testing.assert_array_equal(ours(name, arguments, np.float32, shapes=[(7, 9)]), whole)
+    monkeypatch.setattr(optimizer_module, "_ALONE_BYTES", 0)
+    before = scratchnet.get_num_threads()
+    try:
+        scratchnet.set_num_threads(3)
+        found = ours(name, arguments, np.float32, shapes=[(7, 9)])
+    finally:
+        scratchnet.set_num_threads(before)
+    np.testing.assert_array_equal(found, whole)
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONS))
