@@ -20,6 +20,7 @@ Call = Callable[[], Any]
 
 # N, heads, T, E
 SHAPES = ((8, 8, 128, 64), (8, 4, 256, 64), (1, 8, 1024, 64), (1, 8, 2048, 64), (32, 4, 64, 32))
+GROWING = [(1, 8, T, 64) for T in (256, 512, 1024, 2048)]
 LONG = (1, 1, 8192, 64)
 
 
@@ -108,8 +109,15 @@ def _case(shape: tuple[int, ...], is_causal: bool) -> Case:
         # Scores of size about 3 and sums over up to 2048 queries in float32, in another order than
         # torch's: that moves the gradients by about 1e-6 of their largest entry. Ten times that passes.
         tolerance=1e-5,
-        mean="causal" if is_causal else "all keys",
+        mean=None if shape not in SHAPES else "causal" if is_causal else "all keys",
+        sweep=("time", time) if shape in GROWING and not is_causal else None,
+        # Six products: QKᵀ and PV forwards, the gradients of Q, K, V and P backwards. What computes
+        # the scores anew instead of keeping them does a seventh. Causal: half of the scores are there.
+        flops=(6.0 if is_causal else 12.0) * n * heads * time**2 * features,
     )
 
 
-CASES = [_case(shape, is_causal) for is_causal in (False, True) for shape in SHAPES]
+CASES = [
+    *(_case(shape, is_causal) for is_causal in (False, True) for shape in SHAPES),
+    *(_case(shape, False) for shape in GROWING if shape not in SHAPES),
+]

@@ -5,31 +5,25 @@ The package's docstring tells what is measured and why in this way.
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.machine import cores
+from benchmarks.side import Side, SideError, is_installed
+
 OURS = "scratchnet"
-PAUSE = 0.06  # seconds; OpenBLAS's threads spin for about 25 ms after their last product
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-CHECKOUT = Path(__file__).resolve().parents[1]
+PAUSE = 0.2  # seconds; OpenBLAS's threads spin for 2²⁸ cycles after their last product, about 0.1
+ROUND = 0.4  # seconds: after `rounds` times as long a case ends, if it has had …
+LEAST = 3  # … this many rounds
 
 Turn = TypeVar("Turn")
 
@@ -43,6 +37,9 @@ class Case:
     tolerance: the largest |ours − theirs| that passes, as a fraction of the largest |theirs|
     mean: the geometric mean that the case enters, None for a case that is only shown
     memory: False where the work happens in yet another process, whose memory is not seen
+    sweep: what grows over the cases that share this name, and its value here
+    flops: the additions and multiplications of the plain algorithm in one repetition, for a case
+        that matrix products bound: the row then says which fraction of the machine's roof it reaches
     """
 
     name: str
@@ -51,6 +48,8 @@ class Case:
     tolerance: float
     mean: str | None = None
     memory: bool = True
+    sweep: tuple[str, float] | None = None
+    flops: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,12 +68,16 @@ class Row:
     case: str
     part: str = ""
     mean: str | None = None
+    sweep: tuple[str, float] | None = None
+    flops: float | None = None
     peer: str | None = None
     seconds: float | None = None
+    turns: list[float] = field(default_factory=list)  # our seconds in each
     peer_seconds: float | None = None
     ratio: float | None = None
     lower_quartile: float | None = None
     upper_quartile: float | None = None
+    ratios: list[float] = field(default_factory=list)  # of neighbouring turns, of which these are
     peak_bytes: int | None = None
     peer_peak_bytes: int | None = None
     others: float | None = None  # the part of the cores that other processes took meanwhile
@@ -82,114 +85,78 @@ class Row:
     error: str | None = None
 
 
-class SideError(Exception):
-    """A side that could not run its case, or whose result is not the other's."""
+def measure(group: str, cases: Sequence[Case], threads: int, rounds: int) -> Iterator[Row]:
+    """Yield the rows of the cases of a group, a module by its full name.
 
-
-class Side:
-    """A process that holds one side of one case and answers a line of JSON to each line of JSON."""
-
-    def __init__(self, group: str, case: str, name: str, threads: int) -> None:
-        self.name = name
-        self.peak_bytes: int | None = None
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", group, case, name, str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)),
-            cwd=CHECKOUT,
-        )
-
-    def ask(self, **question: Any) -> dict[str, Any]:
-        """Return the answer; raise SideError if the case failed or the process has died."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            self._process.stdin.write(json.dumps(question) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise SideError(f"{self.name}: its process ended with status {self._process.wait()}")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise SideError(f"{self.name}: {answer['error']}")
-        return answer
-
-    def run(self) -> list[npt.NDArray[Any]]:
-        """Prepare the case and run it once: return its result, keep the memory that this took."""
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "result.npz")
-            self.peak_bytes = self.ask(do="run", save=str(file))["peak_bytes"]
-            with np.load(file) as result:
-                return list(result.values())
-
-    def turn(self) -> dict[str, float]:
-        """Return the median seconds of each part over one turn."""
-        seconds: dict[str, float] = self.ask(do="time")["seconds"]
-        return seconds
-
-    def __enter__(self) -> Side:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            self._process.stdin.close()  # the worker's loop ends with its input
-            self._process.wait(timeout=10)
-        except (BrokenPipeError, subprocess.TimeoutExpired):
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-
-
-def is_installed(side: str) -> bool:
-    """Return whether the package that a side is named by can be imported here."""
-    return importlib.util.find_spec(side.partition(".")[0]) is not None
-
-
-def measure(group: str, case: Case, threads: int, rounds: int) -> Iterator[Row]:
-    """Yield a row for each part of the case beside each installed peer.
-
-    group: the module whose CASES hold the case. A side that fails and a peer that disagrees give a
-    row with an error instead; if no peer is installed, the rows hold our figures alone.
+    The processes of as many cases as there are cores start together, since importing a framework
+    takes longer than most measurements and uses one core. They wait for each other's imports, and
+    then sleep while another's case is measured.
     """
-    title = group.rpartition(".")[2]
-    peers = [name for name in case.sides if name != OURS and is_installed(name)]
+    for first in range(0, len(cases), cores()):
+        together = cases[first : first + cores()]
+        with ExitStack() as started:
+            sides = {
+                case.name: [
+                    started.enter_context(closing(Side(group, case.name, name, threads)))
+                    for name in case.sides
+                    if name == OURS or is_installed(name)
+                ]
+                for case in together
+            }
+            for side in chain(*sides.values()):
+                side.wait_for_imports()
+            for case in together:
+                yield from measure_case(group.rpartition(".")[2], case, sides[case.name], rounds)
+                for side in sides[case.name]:
+                    side.close()
+
+
+def measure_case(group: str, case: Case, sides: Sequence[Side], rounds: int) -> Iterator[Row]:
+    """Yield a row for each part of the case beside each peer; `sides` are ours and the peers'.
+
+    A side that fails and a peer that disagrees give a row with an error instead; without peers, the
+    rows hold our figures alone.
+    """
+    blank = Row(group, case.name, mean=case.mean, sweep=case.sweep, flops=case.flops)
+    ours, *peers = sides
     differences: dict[str, float] = {}
-    with ExitStack() as processes:
-        try:
-            ours = processes.enter_context(Side(group, case.name, OURS, threads))
-            result = ours.run()
-            sides = [ours]
-            for name in peers:
-                peer = processes.enter_context(Side(group, case.name, name, threads))
-                try:
-                    differences[name] = difference(result, peer.run())
-                    require_agreement(differences[name], case.tolerance)
-                    sides.append(peer)
-                except SideError as error:
-                    yield Row(title, case.name, peer=name, error=str(error))
-            if peers and sides == [ours]:
-                return
-            before = cpu_seconds(sides)
-            taken = alternate({side.name: side.turn for side in sides}, rounds)
-            others = share_of_others(before, cpu_seconds(sides))
-        except SideError as error:
-            yield Row(title, case.name, error=str(error))
+    try:
+        for side in sides:  # together: this is not timed
+            side.start_run()
+        result = ours.result()
+        agreeing = [ours]
+        for peer in peers:
+            try:
+                differences[peer.name] = difference(result, peer.result())
+                require_agreement(differences[peer.name], case.tolerance)
+                agreeing.append(peer)
+            except SideError as error:
+                yield replace(blank, peer=peer.name, error=str(error))
+        if peers and agreeing == [ours]:
             return
+        before = cpu_seconds(agreeing)
+        turns = {side.name: side.turn for side in agreeing}
+        taken = alternate(turns, rounds, partial(rest, agreeing))
+        others = share_of_others(before, cpu_seconds(agreeing))
+    except SideError as error:
+        yield replace(blank, error=str(error))
+        return
 
     for part in taken[OURS][0]:
         seconds = {name: [turn[part] for turn in turns] for name, turns in taken.items()}
-        row = Row(title, case.name, part, case.mean, seconds=float(np.median(seconds[OURS])))
-        row.peak_bytes, row.others = ours.peak_bytes if case.memory else None, others
+        row = replace(
+            blank,
+            part=part,
+            seconds=float(np.median(seconds[OURS])),
+            turns=seconds[OURS],
+            peak_bytes=ours.peak_bytes if case.memory else None,
+            others=others,
+        )
         if not peers:
             yield row
-        for peer in sides[1:]:
-            lower, median, upper = paired_ratio(seconds[OURS], seconds[peer.name])
+        for peer in agreeing[1:]:
+            ratios = np.divide(seconds[OURS], seconds[peer.name]).tolist()
+            lower, median, upper = quartiles(ratios)
             yield replace(
                 row,
                 peer=peer.name,
@@ -197,6 +164,7 @@ def measure(group: str, case: Case, threads: int, rounds: int) -> Iterator[Row]:
                 ratio=median,
                 lower_quartile=lower,
                 upper_quartile=upper,
+                ratios=ratios,
                 peer_peak_bytes=peer.peak_bytes if case.memory else None,
                 difference=differences[peer.name],
             )
@@ -221,7 +189,7 @@ def cpu_seconds(sides: Sequence[Side]) -> tuple[float, float, float] | None:
     except OSError:
         return None
     idle = ticks[3] + ticks[4]  # with waiting for disks
-    sides_used = sum(side.ask(do="cpu")["cpu"] for side in sides) + time.process_time()
+    sides_used = sum(side.cpu_seconds() for side in sides) + time.process_time()
     tick = os.sysconf("SC_CLK_TCK")
     return sum(ticks) / tick, (sum(ticks) - idle) / tick, sides_used
 
@@ -236,23 +204,44 @@ def share_of_others(
     return max(0.0, used - by_sides) / max(offered, 1e-9)
 
 
-def alternate(turns: Mapping[str, Callable[[], Turn]], rounds: int) -> dict[str, list[Turn]]:
-    """Return what the turns of each side gave, taken in the order A B A B … with a pause before each."""
+def rest(sides: Sequence[Side]) -> None:
+    """Return when all threads of all sides sleep, after PAUSE at the latest."""
+    end = time.perf_counter() + PAUSE
+    while time.perf_counter() < end:
+        time.sleep(min(0.002, PAUSE))
+        if not any(side.is_running() for side in sides):
+            return
+
+
+def alternate(
+    turns: Mapping[str, Callable[[], Turn]], rounds: int, rest: Callable[[], None]
+) -> dict[str, list[Turn]]:
+    """Return what the turns of each side gave, taken in the order A B, B A, A B, … with rests between.
+
+    Where a turn is long there are fewer rounds, but at least LEAST: each counts for more there.
+    """
     taken: dict[str, list[Turn]] = {name: [] for name in turns}
-    for _ in range(rounds):
-        for name, turn in turns.items():
-            time.sleep(PAUSE)
-            taken[name].append(turn())
+    order, last = list(turns), None
+    end = time.perf_counter() + rounds * ROUND
+    for n in range(rounds):
+        if n >= LEAST and time.perf_counter() > end:
+            break
+        for name in order:
+            if name != last:  # threads that spin are in the way of another side only
+                rest()
+            taken[name].append(turns[name]())
+            last = name
+        order.reverse()
     return taken
 
 
-def paired_ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
-    """Return the lower quartile, the median and the upper quartile of ours[i] / theirs[i].
+def quartiles(figures: Sequence[float]) -> tuple[float, float, float]:
+    """Return the lower quartile, the median and the upper quartile.
 
-    >>> paired_ratio([1.0, 2.0, 6.0], [1.0, 1.0, 2.0])  # ratios 1, 2 and 3
+    >>> quartiles([1.0, 2.0, 3.0])
     (1.5, 2.0, 2.5)
     """
-    lower, median, upper = np.quantile(np.divide(ours, theirs), [0.25, 0.5, 0.75]).tolist()
+    lower, median, upper = np.quantile(figures, [0.25, 0.5, 0.75]).tolist()
     return lower, median, upper
 
 

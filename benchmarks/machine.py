@@ -22,11 +22,16 @@ def facts(threads: int, sides: Sequence[str]) -> dict[str, Any]:
         "date": datetime.date.today().isoformat(),
         "machine": f"{cpu_model()}, {cores()} cores, {platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("numpy", *sides)},
+        "versions": {name: version(name) for name in packages(sides)},
         "threads": threads,
         "blas": blas(),
         "environment": environment,
     }
+
+
+def packages(sides: Sequence[str]) -> list[str]:
+    """Return the packages whose versions matter: NumPy, ours, and those of the sides, each once."""
+    return list(dict.fromkeys(["numpy", *(side.partition(".")[0] for side in sides)]))
 
 
 def cores() -> int:

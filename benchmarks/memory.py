@@ -1,9 +1,10 @@
 """Memory in training: what one step of a convolutional network holds, and its peak beside torch's.
 
-The network is LeNet-like, at a batch of 64, float32: two 5×5 convolutions with pools, two affine maps.
-Below the rows: the bytes that are alive after the forward pass (counted by tracemalloc), the bytes of
-the arrays that the recorded pullbacks capture, and what the columns of the convolutions would take if
-they were kept. The first two agree: nothing is held beyond what the backward pass needs.
+The network is LeNet-like, float32: two 5×5 convolutions with pools, two affine maps.
+Below the rows, at a batch of 64: the bytes that are alive after the forward pass (counted by
+tracemalloc), the bytes of the arrays that the recorded pullbacks capture, and what the columns of the
+convolutions would take if they were kept. The first two agree: nothing is held beyond what the backward
+pass needs.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ BATCH = 64
 CONVOLUTIONS = ((1, 28, 24), (16, 12, 8))
 
 
-def inputs() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+def inputs(batch: int = BATCH) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     rng = np.random.default_rng(0)
-    return rng.standard_normal((BATCH, 1, 28, 28), np.float32), rng.integers(0, 10, BATCH)
+    return rng.standard_normal((batch, 1, 28, 28), np.float32), rng.integers(0, 10, batch)
 
 
 def network(nn: Any) -> Any:
@@ -45,10 +46,10 @@ def constant_weights(model: Any) -> None:
         p.data[...] = values if isinstance(p.data, np.ndarray) else p.data.new_tensor(values)
 
 
-def scratchnet_step() -> Callable[[], Any]:
+def scratchnet_step(batch: int) -> Callable[[], Any]:
     from scratchnet import functional, nn
 
-    x, labels = inputs()
+    x, labels = inputs(batch)
     model = network(nn)
     constant_weights(model)
 
@@ -61,10 +62,10 @@ def scratchnet_step() -> Callable[[], Any]:
     return call
 
 
-def torch_step() -> Callable[[], Any]:
+def torch_step(batch: int) -> Callable[[], Any]:
     import torch
 
-    x, labels = map(torch.from_numpy, inputs())
+    x, labels = map(torch.from_numpy, inputs(batch))
     model = network(torch.nn)
     constant_weights(model)
 
@@ -119,12 +120,15 @@ def remarks(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-CASES = [
-    Case(
-        f"one step, batch {BATCH}",
+def case(batch: int) -> Case:
+    return Case(
+        f"one step, batch {batch}",
         {"scratchnet": scratchnet_step, "torch": torch_step},
-        (),
+        (batch,),
         tolerance=1e-4,  # gradients of a network in float32, summed in another order
-        mean="training step",
+        mean="training step" if batch == BATCH else None,
+        sweep=("batch", batch),
     )
-]
+
+
+CASES = [case(batch) for batch in (16, BATCH, 256, 1024)]

@@ -1,4 +1,4 @@
-"""Start-up: `import scratchnet` beside `import numpy`, what it loads, and how large it is.
+"""Start-up: imports beside those of NumPy, PyTorch and scikit-learn, what is loaded, and how large it is.
 
 Each import happens in a new interpreter, after that has started; NumPy's time is part of ours. Both
 find their compiled files, as in any second start: the first turn writes ours to a temporary folder,
@@ -67,23 +67,32 @@ def installed_size(module: str) -> tuple[int, int]:
 
 
 def remarks(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return what scratchnet adds to NumPy."""
+    """Return what scratchnet adds to NumPy, and how large the packages are."""
     figures: dict[str, Any] = {}
     for row in rows:
-        if row.seconds is not None and row.peer_seconds is not None:
+        if row.peer == "numpy" and row.seconds is not None and row.peer_seconds is not None:
             figures["milliseconds added"] = round(1e3 * (row.seconds - row.peer_seconds), 1)
     loaded = import_in_new_process("scratchnet")[1]
     figures[f"loaded of {', '.join(MUST_NOT_LOAD)}"] = ", ".join(loaded) or "none"
     figures["installed files"], figures["installed bytes"] = installed_size("scratchnet")
+    for peer in dict.fromkeys(row.peer.partition(".")[0] for row in rows if row.peer):
+        figures[f"installed bytes of {peer}"] = installed_size(peer)[1]
     return figures
 
 
-CASES = [
-    Case(
-        "import",
-        {"scratchnet": lambda: importing("scratchnet"), "numpy": lambda: importing("numpy")},
+def case(ours: str, theirs: str) -> Case:
+    return Case(
+        f"import {ours}",
+        {"scratchnet": lambda: importing(ours), theirs: lambda: importing(theirs)},
         (),
         tolerance=0.0,  # there is no result to compare
         memory=False,
     )
+
+
+CASES = [
+    case("scratchnet", "numpy"),
+    case("scratchnet.nn", "torch"),
+    case("scratchnet.metrics", "sklearn.metrics"),
+    case("scratchnet.linear_model", "sklearn.linear_model"),
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import harness, machine, table
+from benchmarks import growth, harness, machine, plot, report, table
 from benchmarks.harness import Case, Row, Timed
 
 # Runs in the workers: each case states what the harness must make of it. NumPy stands in for a peer.
@@ -51,6 +51,7 @@ CASES = [
     pair("threads", threads, threads),
     pair("memory", lambda: np.ones(8_000_000), lambda: np.ones(8_000_000)),
     pair("memory elsewhere", lambda: np.ones(3), lambda: np.ones(3), memory=False),
+    pair("grows", np.arange, np.arange, (4,), sweep=("entries", 4), flops=8.0),
     Case("no peer", {"scratchnet": side(lambda: np.ones(3)), "no_such_package.x": None}, (), 0.0),
 ]
 """
@@ -68,9 +69,27 @@ def measure(tmp_path, monkeypatch):
 
     def rows(name: str, threads: int = 1) -> list[Row]:
         case = next(case for case in group.CASES if case.name == name)
-        return list(harness.measure("cases_of_the_test", case, threads, rounds=1))
+        return list(harness.measure("cases_of_the_test", [case], threads, rounds=1))
 
     return rows
+
+
+def test_cases_that_start_together_give_their_rows_in_order(measure, monkeypatch):
+    import cases_of_the_test as group
+
+    monkeypatch.setattr(harness, "cores", lambda: 2)
+    names = ["same", "ours dies", "near"]
+    cases = [next(case for case in group.CASES if case.name == name) for name in names]
+    rows = list(harness.measure("cases_of_the_test", cases, threads=1, rounds=2))
+    assert [row.case for row in rows] == names
+    assert [row.error is None for row in rows] == [True, False, True]
+    assert len(rows[0].turns) == len(rows[0].ratios) == 2
+
+
+def test_a_row_tells_what_grows_and_what_it_computes(measure):
+    (row,) = measure("grows")
+    assert (row.sweep, row.flops) == (("entries", 4), 8.0)
+    assert table.roof_fraction(row, roof=8 / row.seconds) == 1
 
 
 def test_equal_results_are_timed_on_both_sides(measure):
@@ -132,7 +151,8 @@ def test_a_case_that_times_itself_gives_a_row_per_part(measure):
         2,
     )
     assert (backward.part, backward.ratio) == ("backward", 0.5)
-    assert table.means([forward, backward]) == {"passes, scratchnet / numpy, 2 rows": 1.0}
+    (mean,) = report.means([forward, backward])
+    assert str(mean) == "passes, scratchnet / numpy, 2 rows: 1.00"
 
 
 def test_what_a_library_prints_is_no_answer(measure):
@@ -164,16 +184,43 @@ def test_without_its_peer_a_case_is_timed_alone(measure):
     assert row.seconds > 0
 
 
-def test_the_sides_take_turns():
+def recorded(order):
+    """Return turns of A and B that write down when they were taken, and count."""
+    return {name: (lambda name=name: order.append(name) or len(order)) for name in "AB"}
+
+
+def test_the_sides_take_turns_and_rest_before_the_other_one():
     order: list[str] = []
-    turns = {name: (lambda name=name: order.append(name) or len(order)) for name in "AB"}
-    assert harness.alternate(turns, rounds=3) == {"A": [1, 3, 5], "B": [2, 4, 6]}
-    assert order == list("ABABAB")
+    taken = harness.alternate(recorded(order), rounds=3, rest=lambda: order.append("-"))
+    assert "".join(order) == "-A-BB-AA-B"
+    assert taken == {"A": [2, 7, 8], "B": [4, 5, 10]}
+
+
+def test_long_turns_have_fewer_rounds_but_some(monkeypatch):
+    monkeypatch.setattr(harness, "ROUND", 0.0)  # the time is over at once
+    taken = harness.alternate(recorded([]), rounds=9, rest=lambda: None)
+    assert len(taken["A"]) == len(taken["B"]) == harness.LEAST
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="Linux tells which threads run")
+def test_a_rest_ends_when_all_sleep_and_is_long_where_that_is_not_known(monkeypatch):
+    asked: list[int] = []
+
+    class Spinning:
+        def is_running(self) -> bool:
+            asked.append(1)
+            return len(asked) < 3
+
+    harness.rest([Spinning()])
+    assert len(asked) == 3
+    monkeypatch.setattr(Spinning, "is_running", lambda self: True)
+    monkeypatch.setattr(harness, "PAUSE", 0.01)
+    harness.rest([Spinning()])  # ends nevertheless
 
 
 def test_a_slow_minute_does_not_change_a_paired_ratio():
     quick, slow = [1.0, 1.0, 10.0, 10.0], [2.0, 2.0, 20.0, 20.0]
-    assert harness.paired_ratio(quick, slow) == (0.5, 0.5, 0.5)
+    assert harness.quartiles(np.divide(quick, slow).tolist()) == (0.5, 0.5, 0.5)
 
 
 def test_the_geometric_mean_of_inverse_ratios_is_the_inverse():
@@ -188,7 +235,9 @@ def test_rows_without_a_ratio_or_a_mean_do_not_enter_the_means():
         Row("g", "b", mean="m", peer="numpy", error="failed"),
         Row("g", "c", mean=None, peer="numpy", ratio=100.0),
     ]
-    assert table.means(rows) == {"m, scratchnet / numpy, 1 rows": pytest.approx(3.0, rel=1e-15)}
+    (mean,) = report.means(rows)
+    assert (mean.group, mean.over, mean.peer, mean.rows) == ("g", "m", "numpy", 1)
+    assert mean.ratio == pytest.approx(3.0, rel=1e-15)
 
 
 def test_the_facts_can_be_written_and_name_the_blas(monkeypatch):
@@ -201,12 +250,17 @@ def test_the_facts_can_be_written_and_name_the_blas(monkeypatch):
     assert facts["blas"]
 
 
+def test_a_package_with_several_sides_has_one_version():
+    sides = ["scratchnet", "sklearn.metrics", "sklearn.svm", "numpy"]
+    assert machine.packages(sides) == ["numpy", "scratchnet", "sklearn"]
+
+
 def test_durations_have_three_digits_and_a_unit():
     texts = [table.duration(s) for s in (9.994e-6, 0.00123, 0.0456, 0.789, 1.5, 600.0, None)]
     assert texts == ["9.99 µs", "1.23 ms", "45.6 ms", "789 ms", "1.50 s", "600 s", "–"]
 
 
-@pytest.mark.parametrize("module", [harness, table])
+@pytest.mark.parametrize("module", [growth, harness, plot, table])
 def test_the_examples_in_the_docstrings_hold(module):
     outcome = doctest.testmod(module)
     assert outcome.failed == 0 < outcome.attempted
@@ -227,4 +281,4 @@ def test_what_neither_side_used_was_used_by_others():
 
 def test_rows_measured_beside_other_work_are_named():
     rows = [Row("g", "a", others=0.02), Row("g", "b", others=0.4), Row("g", "c", others=None)]
-    assert [row.case for row in table.disturbed(rows)] == ["b"]
+    assert [row.case for row in report.disturbed(rows)] == ["b"]
