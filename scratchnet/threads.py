@@ -10,11 +10,16 @@ cannot be started (WebAssembly), blocks run one after another and BLAS does as i
 
 What is computed does not depend on the number of threads: the caller cuts the blocks, each writes to
 its own part of the result, and which thread takes which is all that varies.
+
+While blocks run, the calling thread is held on the core where it is, and each worker to cores of its own
+(Linux). Left to itself, the scheduler of a virtual machine lets them take turns on one core for up to
+0.2 s after a pause, though the other one idles: a convolution then takes 10 ms instead of 5.5.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import sys
 import threading
@@ -33,6 +38,7 @@ _workers: list[tuple[threading.Thread, SimpleQueue[Any]]] = []  # threads that w
 _busy = threading.Lock()  # held while blocks run on several threads
 _before: list[int] = []  # BLAS's numbers of threads, while blocks run and it has one
 _libraries: list[Any] | None = None  # threadpoolctl's controllers of BLAS, found once
+_cores: dict[int, set[int]] = {}  # what each worker is held to, by its thread's number
 
 
 def get_num_threads() -> int:
@@ -82,10 +88,14 @@ def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> No
         for block in blocks:
             function(block)
         return
+    free: set[int] | None = None
     try:
         _before[:] = [library.num_threads for library in _blas()]
         _set_blas([1] * len(_before))
         workers = _workers_for(min(get_num_threads(), len(blocks)) - 1)
+        free = _free_cores() if workers else None
+        if free is not None:
+            _hold_apart(len(workers), free)
         left = iter(list(blocks))  # hands out each entry once, to whichever thread asks
         errors: list[BaseException] = []
         done: SimpleQueue[None] = SimpleQueue()
@@ -114,6 +124,8 @@ def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> No
             except BaseException as error:
                 errors.append(error)
     finally:
+        if free is not None and _current_core is not None:
+            os.sched_setaffinity(0, free)
         _set_blas(_before)
         _before.clear()
         _busy.release()
@@ -158,6 +170,45 @@ def _workers_for(n: int) -> list[SimpleQueue[Any]]:
     return [queue for _, queue in _workers[:n]]
 
 
+def _free_cores() -> set[int] | None:
+    """Return the cores that this thread may run on, None if they cannot be told or it is the only one."""
+    if _current_core is None:
+        return None
+    cores = os.sched_getaffinity(0)
+    return cores if len(cores) > 1 and _current_core() in cores else None
+
+
+def _hold_apart(n: int, cores: set[int]) -> None:
+    """Hold this thread on its core and n workers to parts of the others, disjoint if these are enough."""
+    global _current_core
+    assert _current_core is not None
+    here = _current_core()
+    others = sorted(cores - {here})
+    try:
+        for i, (thread, _) in enumerate(_workers[:n]):
+            part, number = set(others[i % len(others) :: n]), thread.native_id
+            if number is not None and _cores.get(number) != part:
+                os.sched_setaffinity(number, part)
+                _cores[number] = part
+        os.sched_setaffinity(0, {here})
+    except OSError:
+        _current_core = None  # not allowed here
+
+
+def _find_current_core() -> Callable[[], int] | None:
+    """Return the C library's function that tells the core of the calling thread, None if there is none."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    try:
+        function: Callable[[], int] = ctypes.CDLL(None).sched_getcpu
+    except (OSError, AttributeError):
+        return None
+    return function
+
+
+_current_core = _find_current_core()
+
+
 def _serve(queue: SimpleQueue[Any]) -> None:
     while True:
         queue.get()()  # not kept under a name, or its arrays would stay alive until the next one
@@ -167,6 +218,7 @@ def _after_fork() -> None:
     """Forget the threads, which a forked process does not have, and what they were in the middle of."""
     global _busy
     _workers.clear()
+    _cores.clear()
     _busy = threading.Lock()
     _set_blas(_before)
     _before.clear()

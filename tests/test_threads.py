@@ -239,3 +239,49 @@ def test_a_forked_process_starts_threads_of_its_own(three_threads):
             print(error, file=sys.stderr)
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+# ---------------------------------------------------------------- where the threads run
+
+linux = pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="threads are held to cores on Linux, where there are several",
+)
+
+
+@linux
+def test_the_caller_may_run_anywhere_again_after_blocks_and_after_an_error(three_threads):
+    before = os.sched_getaffinity(0)
+    run_blocks(lambda _: time.sleep(0.001), range(4))
+    assert os.sched_getaffinity(0) == before
+    with pytest.raises(ZeroDivisionError):
+        run_blocks(lambda _: 1 / 0, range(4))
+    assert os.sched_getaffinity(0) == before
+
+
+@linux
+def test_a_worker_does_not_share_the_core_of_the_caller(three_threads):
+    allowed = {}
+
+    def note(_):
+        allowed[threading.get_ident()] = os.sched_getaffinity(0)
+        time.sleep(0.005)  # so that each thread has a block
+
+    run_blocks(note, range(9))
+    here = allowed.pop(threading.get_ident())
+    assert len(here) == 1
+    assert all(not here & there for there in allowed.values())
+
+
+@linux
+def test_where_the_system_forbids_it_blocks_run_all_the_same(three_threads, monkeypatch):
+    def forbidden(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbidden)
+    monkeypatch.setattr(threads, "_cores", {})
+    monkeypatch.setattr(threads, "_current_core", lambda: min(os.sched_getaffinity(0)))
+    done = []
+    run_blocks(done.append, range(4))
+    assert sorted(done) == [0, 1, 2, 3]
+    assert threads._current_core is None  # not tried again

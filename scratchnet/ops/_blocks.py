@@ -42,17 +42,17 @@ def cut(
     images = block_bytes // max(1, n_rows * bytes_per_row)  # whole ones that fit
     if n_images > 1 and images >= 1:
         return [
-            Block(part, slice(0, n_rows)) for part in _even_parts(n_images, -(-n_images // images))
+            Block(part, slice(0, n_rows)) for part in even_parts(n_images, -(-n_images // images))
         ]
     n_blocks = -(-n_rows * bytes_per_row // block_bytes)
     if n_images > 1:
         rows = _parts(n_rows, n_blocks)
     else:
-        rows = _even_parts(n_rows, n_blocks)
+        rows = even_parts(n_rows, n_blocks)
     return [Block(slice(i, i + 1), part) for i in range(n_images) for part in rows]
 
 
-def _even_parts(n: int, n_parts: int) -> list[slice]:
+def even_parts(n: int, n_parts: int) -> list[slice]:
     """Return an even number of parts: an odd one would leave one of two threads without work."""
     return _parts(n, n_parts + n_parts % 2)
 

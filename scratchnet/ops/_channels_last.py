@@ -31,8 +31,8 @@ def _reach(out: int, stride: int, extent: int) -> int:
 
 def lay_out(x: Array, window: Window, into: Array) -> Array:
     """Write what the windows see of x (n, C, H, W) into an array (n, *reach, C): 0 on the padding."""
-    inside, seen = _inside(window)
-    rows, columns = inside
+    at, seen = inside(window)
+    rows, columns = at
     into[:, : rows.start] = 0
     into[:, rows.stop :] = 0
     into[:, rows, : columns.start] = 0
@@ -43,8 +43,8 @@ def lay_out(x: Array, window: Window, into: Array) -> Array:
 
 def take_back(laid_out: Array, window: Window, x: Array) -> None:
     """Write what lies inside the image back to x (n, C, H, W)."""
-    inside, seen = _inside(window)
-    x[:, :, *seen] = laid_out[:, *inside].transpose(0, 3, 1, 2)
+    at, seen = inside(window)
+    x[:, :, *seen] = laid_out[:, *at].transpose(0, 3, 1, 2)
 
 
 def windows_of(laid_out: Array, window: Window) -> Array:
@@ -83,12 +83,12 @@ def add_windows(cols: Array, window: Window, first: int, laid_out: Array, sums: 
         laid_out[:, h : h + rows : sh] += sums[:, :, i]
 
 
-def _inside(window: Window) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+def inside(window: Window) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Return which rows and columns of what is laid out lie inside the image, and which of it they are."""
-    inside, seen = [], []
+    at, seen = [], []
     for size, before, length in zip(reach(window), window.before, window.image, strict=True):
         start, stop = max(0, -before), max(0, min(length, size - before))
         start = min(start, stop)
         seen.append(slice(start, stop))
-        inside.append(slice(start + before, stop + before))
-    return (inside[0], inside[1]), (seen[0], seen[1])
+        at.append(slice(start + before, stop + before))
+    return (at[0], at[1]), (seen[0], seen[1])

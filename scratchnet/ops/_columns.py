@@ -91,7 +91,10 @@ def weights_in_order(weight: Array, groups: int, last: bool) -> Array:
 def gather_rows(
     x: Array, images: slice, rows: slice, window: Window, groups: int, last: bool, ws: Workspace
 ) -> Array:
-    """Return the windows of some rows of outputs of some images (n, G, K, L), in memory of the workspace."""
+    """Return the windows of some rows of outputs of some images (n, G, K, L).
+
+    In memory of the workspace; of x itself, where a window is one of its entries.
+    """
     window, x = of_rows(window, rows), x[images]
     (n, C), (kh, kw), (OH, OW) = x.shape[:2], window.kernel, window.out
     if kh == kw == 1 and not _sees_padding(window):
@@ -123,6 +126,10 @@ def spread_rows(
     x comes as zeros. step: rows of y whose columns are made at a time
     """
     (n, _, OH, OW), (groups, filters, K), (kh, kw) = y.shape, w.shape, window.kernel
+    if window.is_each_entry:  # so its column is what is added to it
+        dy = y.reshape(n, groups, filters, OH * OW)
+        np.matmul(w.swapaxes(1, 2), dy, out=x.reshape(n, groups, K, OH * OW))  # (G, K, F/G) @ …
+        return
     into = x
     if last:
         into = ws("laid out", (n, *reach(window), x.shape[1]), x.dtype)

@@ -55,9 +55,9 @@ class Grid(NamedTuple):
 
 
 def pays(
-    weight_shape: tuple[int, ...], window: Window, groups: int, n_images: int, summing: bool = False
+    of: str, weight_shape: tuple[int, ...], window: Window, groups: int, n_images: int
 ) -> bool:
-    """Whether this way is measured to be faster than planes or columns; summing: for `weight_sums`.
+    """Whether this way is measured to be faster than planes or columns, for the product of this name.
 
     Costs are counted in multiplications of a large matrix product.
     """
@@ -74,7 +74,7 @@ def pays(
     if depth > 1:
         cost += M * K * (MOVING * sum(numbers) + 8 * n * F * depth)
     is_depthwise = groups > 1 and depth == 1
-    per_entry = (4 if summing else 6) if is_depthwise else 11 + 0.5 * F / groups
+    per_entry = (4 if of == "weight_sums" else 6) if is_depthwise else 11 + 0.5 * F / groups
     return cost < 0.9 * per_entry * n * C * prod(window.kernel) * prod(window.out)
 
 

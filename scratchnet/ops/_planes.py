@@ -46,17 +46,15 @@ PARTS = 4  # of the batch, for the sums over it
 # channels 0.6 of it; with more channels in a group the products outweigh the copies.
 
 
-def filtering_pays(weight_shape: tuple[int, ...], window: Window, groups: int) -> bool:
+MOST_CHANNELS = {"filter_windows": 4, "spread_windows": 8, "weight_sums": 1}  # of a group
+
+
+def pays(of: str, weight_shape: tuple[int, ...], window: Window, groups: int) -> bool:
+    """Whether this way is quicker than columns for one of the three products, given by its name."""
     # The windows of a single row are runs as they are.
-    return window.out[0] > 1 and _overlap(window) and _are_narrow(weight_shape, groups, 4)
-
-
-def spreading_pays(weight_shape: tuple[int, ...], window: Window, groups: int) -> bool:
-    return _overlap(window) and _are_narrow(weight_shape, groups, 8)
-
-
-def summing_pays(weight_shape: tuple[int, ...], window: Window, groups: int) -> bool:
-    return _overlap(window) and _are_narrow(weight_shape, groups, 1)
+    if of == "filter_windows" and window.out[0] == 1:
+        return False
+    return _overlap(window) and _are_narrow(weight_shape, groups, MOST_CHANNELS[of])
 
 
 def _are_narrow(weight_shape: tuple[int, ...], groups: int, channels: int) -> bool:
@@ -80,11 +78,14 @@ def filter_windows(x: Array, weight: Array, window: Window, groups: int) -> Arra
     return y
 
 
-def spread_windows(y: Array, weight: Array, window: Window, groups: int) -> Array:
+def spread_windows(y: Array, weight: Array, window: Window, groups: int) -> Array | None:
     """x, phase by phase, is y filtered with the taps that reach it.
 
-    y: (N, F, OH, OW) · weight: (F, C/G, kh, kw) → x: (N, C, H, W)
+    y: (N, F, OH, OW) · weight: (F, C/G, kh, kw) → x: (N, C, H, W), None if the weights are not finite:
+    an infinite one would also meet the zeros around y.
     """
+    if not np.isfinite(weight).all():
+        return None
     F, depth, *kernel = weight.shape
     turned = weight.reshape(groups, F // groups, depth, *kernel)[..., ::-1, ::-1].swapaxes(1, 2)
     turned = turned.reshape(groups * depth, F // groups, *kernel)  # (C, F/G, kh, kw)
@@ -99,10 +100,10 @@ def spread_windows(y: Array, weight: Array, window: Window, groups: int) -> Arra
     return x
 
 
-def weight_sums(x: Array, y: Array, window: Window, groups: int) -> Array:
+def weight_sums(x: Array, y: Array, window: Window, groups: int) -> Array | None:
     """W[f,c,i,j] = Σ_n y[n,f] · (the run of tap (i, j) in channel c of image n).
 
-    Between the images of a plane y is 0, and 0 · ∞ = NaN: with ∞ or NaN in x, W may hold a NaN too many.
+    Between the images of a plane y is 0, and 0 · ∞ = NaN: so None is returned if W is not finite.
     """
     (N, F, OH, OW), depth = y.shape, x.shape[1] // groups
     filters, P = F // groups, _height(window)
@@ -129,7 +130,8 @@ def weight_sums(x: Array, y: Array, window: Window, groups: int) -> Array:
                 out[..., taps, :] += np.vecdot(runs, seen)
 
     run(work, list(product(range(n_parts), of_groups)))
-    return sums.sum(axis=0).reshape(F, depth, *window.kernel)
+    w = sums.sum(axis=0).reshape(F, depth, *window.kernel)
+    return w if np.isfinite(w).all() else None
 
 
 class Part(NamedTuple):

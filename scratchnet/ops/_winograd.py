@@ -14,13 +14,15 @@ the weights is the transposed map of the first line, summed over tiles, again a 
 
     dg = Gᵀ [ Σ_tiles (A dY Aᵀ) ⊙ (Bᵀ d B) ] G,   dU = (A dY Aᵀ)ᵀ V   (t², F, T) @ (t², T, C)
 
-Errors. Of the largest output, in float32, about 5e-7 with m = 2 and 3e-6 with m = 4, the weights' gradients
-likewise, where columns have 2e-7: the numbers in A and B grow with m. `set_winograd(False)` turns it off.
-float64 never goes this way. Where a result is not finite, None is returned: in a tile, an infinite input
-would make NaN of outputs that do not see it.
+Errors. The numbers in A and B grow with m, and the terms that are added for an output with them: for
+independent inputs they are 1.7 times as large as the output with m = 2 and 10 times with m = 4 (root mean
+square), for a weight's gradient 2 and 8.5 times. By so much are the errors larger than those of columns,
+which in float32 are up to 1e-6 of the largest output. `set_winograd(False)` turns it off. float64 never goes
+this way. Where a result is not finite, None is returned: in a tile, an infinite input would make NaN of
+outputs that do not see it.
 
-Letters: N batch (n of them in a block), C channels in, F filters, OH OW output, m the side of a tile of
-outputs, t = m + 2 that of its inputs, TH TW tiles of an image, T tiles of a block.
+m is 2 or 4, by default what costs least. Letters: N batch, C channels in, F filters, OH OW output, m the
+side of a tile of outputs, t = m + 2 that of its inputs, TH TW tiles of an image, T tiles of a block.
 Source: Lavin & Gray 2015, "Fast algorithms for convolutional neural networks".
 """
 
@@ -41,10 +43,12 @@ from scratchnet.ops._workspace import Workspace, run
 
 __all__ = ["get_winograd", "set_winograd"]
 
-# What a number of the transformed weights and tiles costs, in multiplications of a product: the former
-# are written to memory and read again.
+# In multiplications of a large product: a number of the transformed weights, which are written to memory
+# and read again; a multiplication of the transforms, whose products are small; a number of the columns
+# that the direct way adds back in `spread_windows`.
 WEIGHT_COST = 60
-TILE_COST = 1.5
+TRANSFORM_COST = 5
+ADDING_COST = 12
 N_PARTS = 4  # of the batch, whose sums of weights are added at the end
 
 _enabled = True
@@ -58,8 +62,8 @@ def get_winograd() -> bool:
 def set_winograd(enabled: bool) -> None:
     """Let 3×3 convolutions in float32, and their gradients, take Winograd's way, or not.
 
-    It saves up to two thirds of the multiplications and rounds more: about 3e-6 of the largest output
-    instead of 2e-7. At first it is on. For all threads; `optimize_for_inference` has its own argument.
+    It saves up to three quarters of the multiplications and rounds more: up to 1e-5 of the largest output
+    instead of 1e-6. At first it is on. For all threads; `optimize_for_inference` has its own argument.
     """
     global _enabled
     if not isinstance(enabled, bool | np.bool_):
@@ -67,43 +71,63 @@ def set_winograd(enabled: bool) -> None:
     _enabled = bool(enabled)
 
 
-def best_tile(x: Array, weight_shape: tuple[int, ...], window: Window, groups: int) -> int:
-    """Return the m that costs least, 0 for the direct way: 9·C·F multiplications for every output.
+def pays(of: str, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int) -> bool:
+    """Whether this way is allowed, and quicker than columns for one of the three products.
 
-    A tile costs t²·C·F, and t⁴·C + m²·t²·F for its transforms.
+    of: the name of the product · x: the batch that it takes
     """
-    (F, C), (OH, OW) = weight_shape[:2], window.out
+    F, C = weight_shape[:2]
     is_3x3 = window.kernel == (3, 3) and window.stride == window.dilation == (1, 1) and groups == 1
     if not _enabled or not is_3x3 or min(C, F) < 16 or x.dtype != np.float32:
-        return 0
-    costs = {0: 9.0 * C * F * len(x) * OH * OW}
+        return False
+    return best_tile(of, len(x), weight_shape, window) > 0
+
+
+def best_tile(of: str, n_images: int, weight_shape: tuple[int, ...], window: Window) -> int:
+    """Return the m that costs least, 0 for the direct way: 9·C·F multiplications for every output.
+
+    A tile costs t²·C·F, and (m + t)·t²·C + (m + t)·m·t·F for its transforms.
+    """
+    (F, C), (OH, OW) = weight_shape[:2], window.out
+    adding = ADDING_COST if of == "spread_windows" else 0
+    costs = {0: 9 * C * (F + adding) * n_images * OH * OW}
     for m in (2, 4):
-        places, T = (m + 2) ** 2, len(x) * -(-OH // m) * -(-OW // m)
-        transforms_of_tile = TILE_COST * (places * C + m * m * F)
-        costs[m] = places * (C * F * (T + WEIGHT_COST) + T * transforms_of_tile)
+        t, T = m + 2, n_images * -(-OH // m) * -(-OW // m)
+        transforms_of_tile = (m + t) * t * (t * C + m * F)
+        costs[m] = t * t * C * F * (T + WEIGHT_COST) + TRANSFORM_COST * T * transforms_of_tile
     return min(costs, key=costs.__getitem__)
 
 
-def filter_windows(x: Array, weight: Array, window: Window, m: int) -> Array | None:
+def filter_windows(
+    x: Array, weight: Array, window: Window, groups: int = 1, m: int | None = None
+) -> Array | None:
     """y = W cols.   x: (N, C, H, W) · weight: (F, C, 3, 3) → y: (N, F, OH, OW)"""
+    m = m or best_tile("filter_windows", len(x), weight.shape, window)
     U = _transformed(weight, _matrices(m)[1])  # (t², F, C)
     return _filter(x, U, _tiles(window.before, window.image, window.out, m, m + 2), window.out)
 
 
-def spread_windows(y: Array, weight: Array, window: Window, m: int) -> Array | None:
+def spread_windows(
+    y: Array, weight: Array, window: Window, groups: int = 1, m: int | None = None
+) -> Array | None:
     """x = the columns Wᵀ y, added up.   y: (N, F, OH, OW) · weight: (F, C, 3, 3) → x: (N, C, H, W)
 
     x[n,c,h,w] = Σ_fij W[f, c, 2−i, 2−j] · y[n, f, h + i − (2 − top), w + j − (2 − left)]
     """
+    m = m or best_tile("spread_windows", len(y), weight.shape, window)
     U = _transformed(weight, _matrices(m)[1][:, ::-1])  # (t², F, C)
     before = 2 - window.before[0], 2 - window.before[1]
     tiles = _tiles(before, window.out, window.image, m, m + 2)
     return _filter(y, U.swapaxes(1, 2), tiles, window.image)
 
 
-def weight_sums(x: Array, y: Array, window: Window, m: int) -> Array | None:
+def weight_sums(
+    x: Array, y: Array, window: Window, groups: int = 1, m: int | None = None
+) -> Array | None:
     """W = Σ_n y[n] cols[n]ᵀ.   x: (N, C, H, W) · y: (N, F, OH, OW) → W: (F, C, 3, 3)"""
-    (N, F), C, t = y.shape[:2], x.shape[1], m + 2
+    (N, F), C = y.shape[:2], x.shape[1]
+    m = m or best_tile("weight_sums", N, (F, C), window)
+    t = m + 2
     BT, G, AT = _matrices(m)
     x_tiles = _tiles(window.before, window.image, window.out, m, t)
     y_tiles = _tiles((0, 0), window.out, window.out, m, m)
@@ -136,8 +160,9 @@ def weight_sums(x: Array, y: Array, window: Window, m: int) -> Array | None:
         np.matmul(dU.reshape(t * t, f * C).T, G, out=parts[i, filters].reshape(f * C, 9))
 
     run(work, [(i, share) for i in range(n_parts) for share in shares])
-    w = parts.sum(axis=0) if n_parts > 1 else parts[0]
-    return w if np.isfinite(w.sum()) else None
+    with np.errstate(all="ignore"):  # a sum may overflow though its terms do not
+        w = parts.sum(axis=0) if n_parts > 1 else parts[0]
+        return w if np.isfinite(w.sum()) else None
 
 
 @cache

@@ -5,10 +5,21 @@ Elsewhere that is called cross-correlation, and a convolution turns the kernel r
 Letters: N batch, C channels in, F filters (channels out), G groups, H W image, kh kw kernel, OH OW
 output; (p, q) an output, (i, j) a tap of the kernel, s stride, d dilation, top and left the padding
 before; for lines L the length, k the kernel, OL the length of the output.
+
+A convolution is linear in the image x and linear in the weight W. So it is one of three products, each of
+which gives the gradients of the others, since ⟨filter(x, W), y⟩ = ⟨x, spread(y, W)⟩ = ⟨W, sums(x, y)⟩:
+
+    y = filter_windows(x, W),   dx = spread_windows(dy, W),   dW = weight_sums(x, dy)
+
+A transposed convolution is `spread_windows`, and its pullback the other two. Each product can be worked
+out in several ways, a file for each: `ways_of` chooses.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from scratchnet.ops import _fourier, _planes, _products, _winograd
 from scratchnet.ops._array import Array, Pullback, require_same_dtype, shapes_of
 from scratchnet.ops._geometry import (
     Padding,
@@ -19,7 +30,6 @@ from scratchnet.ops._geometry import (
     sides_of,
     sliding_window,
 )
-from scratchnet.ops._products import convolve
 from scratchnet.ops._window import Pair, Window
 
 __all__ = ["conv1d", "conv2d"]
@@ -46,10 +56,10 @@ def conv2d(
     Tap by tap, on the padded x: y += W[:, :, i, j] · x[:, :, i·d :: s, j·d :: s] for each (i, j), a
     product over the channels at OH × OW places. (`tests/naive.py` has it number by number.)
 
-    Each of the first three is a matrix product with the windows written out as columns
-    (`_products.py`): y = W cols, dW = Σ_n dy[n] cols[n]ᵀ, and dcols = Wᵀ dy, which is then added back to
-    where the columns came from. Columns are not kept for the pullback but gathered again: they would
-    take about kh·kw/s² times the memory of x, while copying them costs little beside the product.
+    Where nothing quicker applies (`ways_of`), each of the first three is a matrix product with the windows
+    written out as columns (`_products.py`): y = W cols, dW = Σ_n dy[n] cols[n]ᵀ, and dcols = Wᵀ dy, which
+    is then added back to where the columns came from. Columns are not kept for the pullback but gathered
+    again: they would take about kh·kw/s² times the memory of x, while copying them costs little.
 
     x: (N, C, H, W) · weight: (F, C/G, kh, kw) · bias: (F,) → y: (N, F, OH, OW),
     OH = ⌊(H + top + bottom − dilation·(kh−1) − 1) / stride⌋ + 1.
@@ -98,6 +108,80 @@ def conv1d(
     """
     window = _window_of("conv1d", x, weight, bias, stride, padding, dilation, groups, axes=1)
     return convolve(x, weight, bias, window, groups, needs)
+
+
+def ways_of(
+    product: str, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int
+) -> list[Any]:
+    """Return the modules to ask for one of the three products, the quickest first; the last always has it.
+
+    product: its name · x: the batch that it takes, an image or dy
+    """
+    ways: list[Any] = []
+    if _fourier.pays(product, weight_shape, window, groups, len(x)):  # kernels of 25 taps and more
+        ways.append(_fourier)
+    if _planes.pays(product, weight_shape, window, groups):  # groups of few channels, as depthwise
+        ways.append(_planes)
+    if _winograd.pays(product, x, weight_shape, window, groups):  # 3×3 in float32, many channels
+        ways.append(_winograd)
+    return [*ways, _products]  # columns
+
+
+def _work_out(
+    product: str, a: Array, b: Array, weight_shape: tuple[int, ...], window: Window, groups: int
+) -> Array:
+    """Return one of the three products of a and b; the quicker ways give None where it is not finite."""
+    results = (
+        getattr(way, product)(a, b, window, groups)
+        for way in ways_of(product, a, weight_shape, window, groups)
+    )
+    found: Array = next(result for result in results if result is not None)
+    return found
+
+
+def convolve(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    window: Window,
+    groups: int,
+    needs: tuple[bool, ...],
+    transposed: bool = False,
+) -> tuple[Array, Pullback]:
+    """Return y = W ∗ x + b and its pullback; a line goes through as an image of one row.
+
+    transposed: with x and y exchanged; the window is then that of the convolution from y to x.
+    """
+    need_x, need_weight, need_bias = (*needs, False)[:3]  # without a bias, needs has two entries
+    x_shape, w_shape, has_bias = x.shape, weight.shape, bias is not None
+    x_size, y_size = (window.out, window.image) if transposed else (window.image, window.out)
+    names = "filter_windows", "spread_windows"
+    there, back = reversed(names) if transposed else names
+    images = x.reshape(*x_shape[:2], *x_size)
+    w = weight.reshape(*w_shape[:2], *window.kernel)
+    y = _work_out(there, images, w, w.shape, window, groups)  # (N, F, OH, OW)
+    if bias is not None:
+        y += bias[:, None, None]
+    y_shape, kernels_shape = y.shape, w.shape
+    kept_x = images if need_weight else None
+    kept_w = w if need_x else None
+
+    def pullback(dy: Array) -> tuple[Array | None, ...]:
+        dy = dy.reshape(y_shape)
+        dx: Array | None = None
+        dw: Array | None = None
+        if kept_x is not None:
+            wide, narrow = (dy, kept_x) if transposed else (kept_x, dy)
+            dw = _work_out("weight_sums", wide, narrow, kernels_shape, window, groups)
+            dw = dw.reshape(w_shape)
+        if kept_w is not None:
+            dx = _work_out(back, dy, kept_w, kernels_shape, window, groups).reshape(x_shape)
+        if not has_bias:
+            return dx, dw
+        return dx, dw, dy.sum(axis=(0, 2, 3)) if need_bias else None
+
+    axes = x.ndim - 2
+    return y.reshape(*y_shape[:2], *y_size[-axes:]), pullback
 
 
 def _window_of(

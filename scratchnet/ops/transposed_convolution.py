@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from scratchnet.ops._array import Array, Pullback, require_same_dtype, shapes_of
 from scratchnet.ops._geometry import extents, per_axis, require_batch, require_groups, window_over
-from scratchnet.ops._products import convolve
 from scratchnet.ops._window import Pair, Window
+from scratchnet.ops.convolution import convolve
 
 __all__ = ["conv_transpose1d", "conv_transpose2d"]
 
