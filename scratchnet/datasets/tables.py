@@ -1,10 +1,9 @@
 """Tables that ship with the package: digits, iris, wine, breast cancer, diabetes.
 
-Interface and arrays are scikit-learn's, entry for entry. A table is `files/<name>.csv.gz`: a line for
-each feature, its name and then its values of all samples, with the decimals of the source, and at the
-end one for the target. (Like values beside each other compress better than a line for each sample.)
-Where it comes from, its licence and what was changed stand in `files/<name>.md`, which is
-also the `DESCR` of what is returned.
+Interface and arrays are scikit-learn's, entry for entry. A table is `files/<name>.columns.bz2`: a line
+for the target and then one for each feature, in the form that `_columns.py` describes, with the
+decimals of the source. Where it comes from, its licence and what was changed stand in
+`files/<name>.md`, which is also the `DESCR` of what is returned.
 
 Every function reads its file when it is called and returns new arrays, which the caller may change.
 With `return_X_y=True` it returns `(data, target)`, else a `Bunch` of
@@ -19,12 +18,13 @@ With `return_X_y=True` it returns `(data, target)`, else a `Bunch` of
 
 from __future__ import annotations
 
-import gzip
+import bz2
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scratchnet.datasets._columns import read_columns
 from scratchnet.datasets.bunch import Bunch
 
 __all__ = ["load_breast_cancer", "load_diabetes", "load_digits", "load_iris", "load_wine"]
@@ -105,15 +105,15 @@ def load_diabetes(*, return_X_y: bool = False, scaled: bool = True) -> Any:
 
 
 def _read(name: str, **more: Any) -> Bunch:
-    """Return the Bunch of `files/<name>.csv.gz`, with an integer target."""
-    path = _FILES / f"{name}.csv.gz"
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        columns = [line.rstrip("\n").split(",") for line in file]
-    *features, target = [np.array(values, dtype=float) for _, *values in columns]
+    """Return the Bunch of `files/<name>.columns.bz2`, with an integer target."""
+    path = _FILES / f"{name}.columns.bz2"
+    with bz2.open(path, "rt", encoding="ascii") as file:
+        columns = read_columns(file)
+    target = columns.pop("target")
     return Bunch(
-        data=np.stack(features, axis=1),  # (N, D)
+        data=np.stack(list(columns.values()), axis=1),  # (N, D)
         target=target.astype(int),
-        feature_names=[name for name, *_ in columns[:-1]],
+        feature_names=list(columns),
         DESCR=path.with_name(f"{name}.md").read_text(encoding="utf-8"),
         filename=str(path),
         **more,

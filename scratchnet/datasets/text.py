@@ -6,12 +6,14 @@ it is called.
 
 from __future__ import annotations
 
-import gzip
+import bz2
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scratchnet.datasets._columns import read_columns
 from scratchnet.datasets.bunch import Bunch
 
 __all__ = ["load_alice", "load_names"]
@@ -42,11 +44,15 @@ def load_names(*, return_X_y: bool = False) -> Any:
     >>> [str(names.data[i]) for i in names.frequency.argmax(axis=0)]
     ['Mary', 'James']
     """
-    path = _FILES / "names.csv.gz"
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        columns = [line.rstrip("\n").split(",")[1:] for line in file]  # name, female, male
-    data = np.array(columns[0])
-    frequency = np.array(columns[1:], dtype=float).T.copy()
+    path = _FILES / "names.columns.bz2"
+    with bz2.open(path, "rt", encoding="ascii") as file:
+        columns = read_columns(islice(file, 2))  # female, male
+        names, name = [], ""
+        for line in file:  # 2igail after Abel is Abigail: so many letters stay, the others are new
+            name = name[: int(line[0])] + line[1:].rstrip("\n")
+            names.append(name)
+    data = np.array(names)
+    frequency = np.stack(list(columns.values()), axis=1)
     target = (frequency[:, 1] > frequency[:, 0]).astype(np.int64)
     if return_X_y:
         return data, target
@@ -69,5 +75,5 @@ def load_alice() -> str:
     >>> load_alice()[86:149]
     'Alice was beginning to get very tired of sitting by her sister\\n'
     """
-    with gzip.open(_FILES / "alice.txt.gz", "rt", encoding="utf-8") as file:
+    with bz2.open(_FILES / "alice.txt.bz2", "rt", encoding="utf-8") as file:
         return file.read()
