@@ -27,6 +27,8 @@ ADDRESSES = [name for name in MODULES if name.count(".") <= 1 or name in PACKAGE
 
 # Functions that the files of `ops` share with each other and with `functional`: no operations.
 HELPERS = {
+    "scratchnet.ops.convolution.convolve",
+    "scratchnet.ops.convolution.ways_of",
     "scratchnet.ops.interpolation.require_options",
     "scratchnet.ops.loss.reduce_losses",
     "scratchnet.ops.normalization.check_channels",

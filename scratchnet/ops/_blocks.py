@@ -33,8 +33,9 @@ def cut(
 
     A block reads all the weights, so where these are more than that, it has as many bytes of its own.
 
-    There are at least two, so that two threads have work, unless so few products are little work. The
-    number of threads has no part in it: the same input gives the same blocks, and so the same rounding.
+    There are at least two, so that two threads have work, unless so few products are little work or there
+    is one row alone. The number of threads has no part in it: the same input gives the same blocks, and so
+    the same rounding.
     """
     block_bytes = max(BLOCK_BYTES, weight_bytes)
     if products <= SHARED_PRODUCTS and n_images * n_rows * bytes_per_row <= block_bytes:
@@ -53,7 +54,7 @@ def cut(
 
 
 def even_parts(n: int, n_parts: int) -> list[slice]:
-    """Return an even number of parts: an odd one would leave one of two threads without work."""
+    """Return an even number of parts, or n: an odd one would leave one of two threads without work."""
     return _parts(n, n_parts + n_parts % 2)
 
 

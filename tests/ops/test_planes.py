@@ -10,8 +10,7 @@ import pytest
 from compare import whole
 
 from scratchnet import get_num_threads, set_num_threads
-from scratchnet.ops import _fourier, _planes
-from scratchnet.ops._products import filter_windows, spread_windows, weight_sums
+from scratchnet.ops import _planes, _products
 from scratchnet.ops._window import Window
 
 CASES = [
@@ -24,32 +23,24 @@ CASES = [
 ]
 
 
-def products(case, on_planes):
+def products(case, way):
     window, (n, groups, depth, filters) = case
     x = whole((n, groups * depth, *window.image), 1, np.float32)
     weight = whole((groups * filters, depth, *window.kernel), 2, np.float32)
     y = whole((n, groups * filters, *window.out), 3, np.float32)
-    choices = {
-        name: mock.Mock(return_value=on_planes)
-        for name in ("filtering_pays", "spreading_pays", "summing_pays")
-    }
-    with (
-        mock.patch.multiple(_planes, **choices),
-        mock.patch.object(_fourier, "pays", return_value=False),
-    ):
-        return (
-            filter_windows(x, weight, window, groups),
-            spread_windows(y, weight, window, groups),
-            weight_sums(x, y, window, groups),
-        )
+    return (
+        way.filter_windows(x, weight, window, groups),
+        way.spread_windows(y, weight, window, groups),
+        way.weight_sums(x, y, window, groups),
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("long", [0, _planes.LONG, 10**9])
 def test_single_terms_and_columns_of_long_runs_agree(case, long):
     with mock.patch.object(_planes, "LONG", long):
-        found = products(case, on_planes=True)
-    for a, b in zip(found, products(case, on_planes=False), strict=True):
+        found = products(case, _planes)
+    for a, b in zip(found, products(case, _products), strict=True):
         np.testing.assert_array_equal(a, b, strict=True)
 
 
@@ -62,8 +53,8 @@ def test_blocks_on_threads_agree_with_one_block(case):
             mock.patch.object(_planes, "BLOCK_BYTES", 1 << 16),
         ):
             set_num_threads(3)
-            shared = products(case, on_planes=True)
+            shared = products(case, _planes)
     finally:
         set_num_threads(before)
-    for a, b in zip(shared, products(case, on_planes=True), strict=True):
+    for a, b in zip(shared, products(case, _planes), strict=True):
         np.testing.assert_array_equal(a, b, strict=True)

@@ -1,8 +1,9 @@
-"""The three products of a convolution: each the transpose of the others, by columns and on planes alike.
+"""The three products of a convolution: by columns and on planes alike, on any number of threads.
 
 Whole numbers in float64 are added and multiplied without rounding, so the laws hold to the last bit.
 """
 
+import threading
 import tracemalloc
 from unittest import mock
 
@@ -13,8 +14,8 @@ from compare import normal, whole
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scratchnet.ops import _planes, conv2d
-from scratchnet.ops._products import filter_windows, spread_windows, weight_sums
+from scratchnet import get_num_threads, set_num_threads
+from scratchnet.ops import _blocks, _planes, _products, conv2d
 from scratchnet.ops._window import Window
 
 
@@ -51,44 +52,148 @@ def arrays(case):
     return x, weight, whole((n, groups * filters, *window.out), 3), groups
 
 
-def products(case, on_planes):
+def products(case, way):
+    """Return the three products, worked out this way."""
     x, weight, y, groups = arrays(case)
-    pays = ("filtering_pays", "spreading_pays", "summing_pays")
-    chosen = {name: mock.Mock(return_value=on_planes) for name in pays}
-    with mock.patch.multiple(_planes, **chosen):
-        return (
-            filter_windows(x, weight, case[0], groups),
-            spread_windows(y, weight, case[0], groups),
-            weight_sums(x, y, case[0], groups),
-        )
+    return (
+        way.filter_windows(x, weight, case[0], groups),
+        way.spread_windows(y, weight, case[0], groups),
+        way.weight_sums(x, y, case[0], groups),
+    )
 
 
-@pytest.mark.parametrize("on_planes", [False, True])
+@pytest.mark.parametrize("way", [_products, _planes])
 @over_all_cases
-def test_each_product_is_the_transpose_of_the_others(on_planes, case):
+def test_each_product_is_the_transpose_of_the_others(way, case):
     x, weight, y, _ = arrays(case)
-    filtered, spread, sums = products(case, on_planes)
+    filtered, spread, sums = products(case, way)
     assert (filtered.shape, spread.shape, sums.shape) == (y.shape, x.shape, weight.shape)
     assert np.vdot(filtered, y) == np.vdot(x, spread) == np.vdot(weight, sums)
 
 
 @over_all_cases
 def test_planes_give_what_columns_give(case):
-    for by_columns, on_planes in zip(products(case, False), products(case, True), strict=True):
-        np.testing.assert_array_equal(on_planes, by_columns, strict=True)
+    for a, b in zip(products(case, _planes), products(case, _products), strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
 
 
 @pytest.mark.parametrize("bytes_", [1, 1500, 5000, 1 << 20])
 def test_results_do_not_depend_on_how_many_planes_are_taken_at_a_time(bytes_):
     case = Window((3, 2), (1, 2), (1, 1), (1, 0), (5, 6), (5, 3)), (5, 3, 2, 2)
-    expected = products(case, on_planes=False)
     with (
         mock.patch.object(_planes, "BLOCK_BYTES", bytes_),
         mock.patch.object(_planes, "RUN", bytes_ // 100),
     ):
-        found = products(case, on_planes=True)
-    for a, b in zip(found, expected, strict=True):
+        found = products(case, _planes)
+    for a, b in zip(found, products(case, _products), strict=True):
         np.testing.assert_array_equal(a, b, strict=True)
+
+
+# ---------------------------------------------------------------- threads
+
+# (N, C, H, F), kernel, stride and padding; for each, what the threads share.
+SHARED = {
+    "images": ((6, 24, 14, 20), 3, 2, 1),
+    "rows of one image": ((1, 3, 40, 24), 7, 2, 3),
+    "rows, channels first": ((1, 2, 40, 24), 5, 1, 0),
+    "halves of filters and of channels": ((1, 64, 4, 256), 3, 1, 1),
+    "1×1": ((4, 24, 20, 32), 1, 1, 0),
+    "batch last": ((64, 6, 14, 16), 5, 1, 0),
+    "Winograd's tiles": ((2, 64, 24, 64), 3, 1, 1),
+    "Winograd's sums of weights": ((6, 96, 8, 96), 3, 1, 1),
+}
+
+
+def run_shared(name, seed=0):
+    """Return y and the gradients, with every product shared among threads."""
+    (n, channels, size, filters), kernel, stride, padding = SHARED[name]
+    x = normal((n, channels, size, size), seed, np.float32)
+    weight = normal((filters, channels, kernel, kernel), seed + 1, np.float32)
+    y, pullback = conv2d(x, weight, None, stride, padding)
+    return y, *pullback(normal(y.shape, seed + 2, np.float32))
+
+
+@pytest.fixture
+def much_work():
+    """Blocks are small, and no work is so little that one thread does it."""
+    sizes = {"BLOCK_BYTES": 40_000, "SHARED_PRODUCTS": 0}
+    with mock.patch.multiple(_blocks, **sizes), mock.patch.multiple(_products, **sizes):
+        yield
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_results_do_not_depend_on_the_number_of_threads(name, much_work):
+    pytest.importorskip("threadpoolctl")
+    before, results = get_num_threads(), []
+    try:
+        for number in (1, 2, 3):
+            set_num_threads(number)
+            results.append(run_shared(name))
+    finally:
+        set_num_threads(before)
+    for other in results[1:]:
+        for a, b in zip(other, results[0], strict=True):
+            np.testing.assert_array_equal(a, b, strict=True)
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_two_threads_that_convolve_at_once_do_not_meet(name, much_work):
+    expected = [run_shared(name, seed) for seed in (10, 20)]
+    start, wrong = threading.Barrier(2, timeout=30), []
+
+    def call(i):
+        start.wait()
+        for _ in range(2):
+            found = run_shared(name, 10 * (i + 1))
+            # One of them finds the workers taken. When the other ends, BLAS gets its own threads back,
+            # and cuts the sums of the first otherwise: what is rounded differs, up to 1e-6 (Winograd).
+            wrong.extend(
+                name
+                for a, b in zip(found, expected[i], strict=True)
+                if np.abs(a - b).max() > 1e-5 * np.abs(b).max()
+            )
+        done.append(i)
+
+    done = []
+    callers = [threading.Thread(target=call, args=(i,)) for i in range(2)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert sorted(done) == [0, 1]
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_results_are_no_scratch_memory(name):
+    first = run_shared(name, 1)
+    kept = [a.copy() for a in first]
+    run_shared(name, 2)
+    for a, b in zip(first, kept, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_small_convolution_wakes_no_other_thread():
+    x, weight = normal((8, 4, 10, 10), 1), normal((6, 4, 3, 3), 2)
+    y = normal((8, 6, 8, 8), 3)
+    window = Window((3, 3), (1, 1), (1, 1), (0, 0), (10, 10), (8, 8))
+    with mock.patch.object(_products, "run", wraps=_products.run) as run:
+        _products.filter_windows(x, weight, window, 1)
+        _products.spread_windows(y, weight, window, 1)
+        _products.weight_sums(x, y, window, 1)
+    assert [len(call.args[1]) for call in run.call_args_list] == [1, 1, 1]
+
+
+# ---------------------------------------------------------------- infinities and NaN
+
+
+def test_opposite_infinities_in_several_images_give_nan_and_no_warning(much_work):
+    x, weight = np.ones((9, 16, 12, 12), np.float32), np.ones((4, 16, 3, 3), np.float32)
+    x[0, 0, 5, 5], x[8, 0, 5, 5] = np.inf, -np.inf  # in parts that are summed by themselves
+    y, pullback = conv2d(x, weight)
+    dweight = pullback(np.ones_like(y))[1]
+    assert np.isnan(dweight[:, 0]).all()
+    assert (dweight[:, 1:] == 900).all()
 
 
 def depthwise_arrays(infected, value, dtype, stride=1):
