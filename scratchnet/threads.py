@@ -36,7 +36,9 @@ Block = TypeVar("Block")
 _num_threads: int | None = None  # until it is set or first asked for
 _workers: list[tuple[threading.Thread, SimpleQueue[Any]]] = []  # threads that wait for work
 _busy = threading.Lock()  # held while blocks run on several threads
-_before: list[int] = []  # BLAS's numbers of threads, while blocks run and it has one
+_changing = threading.RLock()  # held while BLAS's number of threads is changed
+_callers = 0  # of run_blocks, at this moment; while there are any, BLAS has one thread
+_before: list[int] = []  # what it had before
 _libraries: list[Any] | None = None  # threadpoolctl's controllers of BLAS, found once
 _cores: dict[int, set[int]] = {}  # what each worker is held to, by its thread's number
 
@@ -64,13 +66,11 @@ def set_num_threads(num_threads: int) -> None:
             "threadpoolctl is needed to set the number of threads: pip install 'scratchnet[fast]', "
             "or set OMP_NUM_THREADS before Python starts"
         )
-    if not _busy.acquire(blocking=False):  # whose end would put BLAS's number back
-        raise RuntimeError("set_num_threads was called while blocks run on several threads")
-    try:
+    with _changing:
+        if _callers:  # whose end would put BLAS's number back
+            raise RuntimeError("set_num_threads was called while blocks run on several threads")
         _set_blas([int(num_threads)] * len(_blas()))
         _num_threads = int(num_threads)
-    finally:
-        _busy.release()
 
 
 def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> None:
@@ -81,17 +81,30 @@ def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> No
     blocks one after another: threads do not multiply. A block must not fork the process.
 
     BLAS has one thread even if there is only one block: a single product on several would leave BLAS's
-    own threads spinning for some 25 ms, in the way of the blocks that follow.
+    own threads spinning for up to 100 ms, in the way of the blocks that follow.
     """
-    alone = get_num_threads() == 1 or sys.is_finalizing()  # at exit no other thread runs any more
-    if alone or not _blas() or not _busy.acquire(blocking=False):
-        for block in blocks:
+    if get_num_threads() == 1 or sys.is_finalizing() or not _blas():
+        for block in blocks:  # at exit no other thread runs any more
             function(block)
         return
+    _hold_blas()
+    try:
+        if _busy.acquire(blocking=False):
+            try:
+                _share_blocks(function, blocks)
+            finally:
+                _busy.release()
+        else:
+            for block in blocks:
+                function(block)
+    finally:
+        _release_blas()
+
+
+def _share_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> None:
+    """Call the function with every block, on this thread and on others."""
     free: set[int] | None = None
     try:
-        _before[:] = [library.num_threads for library in _blas()]
-        _set_blas([1] * len(_before))
         workers = _workers_for(min(get_num_threads(), len(blocks)) - 1)
         free = _free_cores() if workers else None
         if free is not None:
@@ -126,9 +139,6 @@ def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> No
     finally:
         if free is not None and _current_core is not None:
             os.sched_setaffinity(0, free)
-        _set_blas(_before)
-        _before.clear()
-        _busy.release()
     if errors:
         raise errors[0]
 
@@ -151,6 +161,25 @@ def _blas() -> list[Any]:
         else:
             _libraries = ThreadpoolController().select(user_api="blas").lib_controllers
     return _libraries
+
+
+def _hold_blas() -> None:
+    """Give BLAS one thread until as many calls of `_release_blas` have followed as of this."""
+    global _callers
+    with _changing:
+        _callers += 1
+        if _callers == 1:
+            _before[:] = [library.num_threads for library in _blas()]
+            _set_blas([1] * len(_before))
+
+
+def _release_blas() -> None:
+    global _callers
+    with _changing:
+        _callers -= 1
+        if _callers == 0:
+            _set_blas(_before)
+            _before.clear()
 
 
 def _set_blas(numbers: list[int]) -> None:
@@ -216,10 +245,10 @@ def _serve(queue: SimpleQueue[Any]) -> None:
 
 def _after_fork() -> None:
     """Forget the threads, which a forked process does not have, and what they were in the middle of."""
-    global _busy
+    global _busy, _changing, _callers
     _workers.clear()
     _cores.clear()
-    _busy = threading.Lock()
+    _busy, _changing, _callers = threading.Lock(), threading.RLock(), 0
     _set_blas(_before)
     _before.clear()
 

@@ -1,6 +1,6 @@
 """The product of two matrices, shared among our threads instead of those of BLAS.
 
-After a product on several threads, those of BLAS spin for some 25 ms, waiting for the next, and whatever
+After a product on several threads, those of BLAS spin for up to 100 ms, waiting for the next, and whatever
 our own threads do meanwhile takes up to twice as long. So in a network whose layers run in blocks on
 threads, its products do too.
 """

@@ -130,7 +130,8 @@ def weight_sums(x: Array, y: Array, window: Window, groups: int) -> Array | None
                 out[..., taps, :] += np.vecdot(runs, seen)
 
     run(work, list(product(range(n_parts), of_groups)))
-    w = sums.sum(axis=0).reshape(F, depth, *window.kernel)
+    with np.errstate(all="ignore"):  # as in the blocks: what overflows shows in the result
+        w = sums.sum(axis=0).reshape(F, depth, *window.kernel)
     return w if np.isfinite(w).all() else None
 
 
