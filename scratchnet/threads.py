@@ -8,8 +8,12 @@ in one core's cache, and BLAS is told to use one thread for as long as that last
 The number of BLAS's threads is set through threadpoolctl (extra `fast`). Without it, and where threads
 cannot be started (WebAssembly), blocks run one after another and BLAS does as it likes.
 
+OpenBLAS takes its number of threads from the main thread alone. So in any other thread of the program
+blocks run one after another as well, and BLAS splits the products.
+
 What is computed does not depend on the number of threads: the caller cuts the blocks, each writes to
-its own part of the result, and which thread takes which is all that varies.
+its own part of the result, and which thread takes which is all that varies. (Where BLAS cannot be told,
+it may sum its products in another order.)
 
 While blocks run, the calling thread is held on the core where it is, and each worker to cores of its own
 (Linux). Left to itself, the scheduler of a virtual machine lets them take turns on one core for up to
@@ -24,7 +28,8 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,10 +40,9 @@ Block = TypeVar("Block")
 
 _num_threads: int | None = None  # until it is set or first asked for
 _workers: list[tuple[threading.Thread, SimpleQueue[Any]]] = []  # threads that wait for work
-_busy = threading.Lock()  # held while blocks run on several threads
-_changing = threading.RLock()  # held while BLAS's number of threads is changed
-_callers = 0  # of run_blocks, at this moment; while there are any, BLAS has one thread
-_before: list[int] = []  # what it had before
+_sharing = False  # whether the main thread's blocks run on several threads
+_before: list[int] = []  # BLAS's numbers of threads, while they do and it has one
+_free: set[int] = set()  # the cores that the main thread may run on, while it is held on one
 _libraries: list[Any] | None = None  # threadpoolctl's controllers of BLAS, found once
 _cores: dict[int, set[int]] = {}  # what each worker is held to, by its thread's number
 
@@ -56,7 +60,8 @@ def set_num_threads(num_threads: int) -> None:
     """Let this many threads share the work, those of BLAS included.
 
     Needs threadpoolctl (extra `fast`); without it an ImportError names the environment variable that
-    does the same when it is set before Python starts.
+    does the same when it is set before Python starts. RuntimeError while blocks run on several threads,
+    and in another thread than the main one, which BLAS does not listen to.
     """
     global _num_threads
     if not isinstance(num_threads, int | np.integer) or num_threads < 1:
@@ -66,11 +71,12 @@ def set_num_threads(num_threads: int) -> None:
             "threadpoolctl is needed to set the number of threads: pip install 'scratchnet[fast]', "
             "or set OMP_NUM_THREADS before Python starts"
         )
-    with _changing:
-        if _callers:  # whose end would put BLAS's number back
-            raise RuntimeError("set_num_threads was called while blocks run on several threads")
-        _set_blas([int(num_threads)] * len(_blas()))
-        _num_threads = int(num_threads)
+    if not _is_main():
+        raise RuntimeError("set_num_threads takes effect in the main thread only")
+    if _sharing:  # whose end would put BLAS's number back
+        raise RuntimeError("set_num_threads was called while blocks run on several threads")
+    _set_blas([int(num_threads)] * len(_blas()))
+    _num_threads = int(num_threads)
 
 
 def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> None:
@@ -83,64 +89,91 @@ def run_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> No
     BLAS has one thread even if there is only one block: a single product on several would leave BLAS's
     own threads spinning for up to 100 ms, in the way of the blocks that follow.
     """
-    if get_num_threads() == 1 or sys.is_finalizing() or not _blas():
-        for block in blocks:  # at exit no other thread runs any more
+    global _sharing
+    alone = get_num_threads() == 1 or sys.is_finalizing()  # at exit no other thread runs any more
+    if alone or _sharing or not _is_main() or not _blas():
+        for block in blocks:
             function(block)
         return
-    _hold_blas()
     try:
-        if _busy.acquire(blocking=False):
-            try:
-                _share_blocks(function, blocks)
-            finally:
-                _busy.release()
-        else:
+        _sharing = True
+        _before[:] = [library.num_threads for library in _blas()]
+        _set_blas([1] * len(_before))
+        if all(library.num_threads == 1 for library in _blas()):
+            _share_blocks(function, blocks)
+        else:  # it does not listen to this thread
             for block in blocks:
                 function(block)
     finally:
-        _release_blas()
+        interrupt = None
+        while _sharing:
+            try:
+                _end_sharing()
+            except BaseException as error:  # Ctrl-C at this very moment: once more
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
+
+
+def _end_sharing() -> None:
+    """Put back what `run_blocks` has set; it may be called again if it was interrupted."""
+    global _sharing
+    if _free and _current_core is not None:
+        os.sched_setaffinity(0, _free)
+    _free.clear()
+    _set_blas(_before)
+    _before.clear()
+    _sharing = False
 
 
 def _share_blocks(function: Callable[[Block], None], blocks: Sequence[Block]) -> None:
     """Call the function with every block, on this thread and on others."""
-    free: set[int] | None = None
-    try:
-        workers = _workers_for(min(get_num_threads(), len(blocks)) - 1)
-        free = _free_cores() if workers else None
-        if free is not None:
-            _hold_apart(len(workers), free)
-        left = iter(list(blocks))  # hands out each entry once, to whichever thread asks
-        errors: list[BaseException] = []
-        done: SimpleQueue[None] = SimpleQueue()
-        settings = np.geterr()  # NumPy's reactions to overflow and the like are each thread's own
+    left = iter(list(blocks))  # hands out each entry once, to whichever thread asks
+    errors: list[BaseException] = []
+    settings = np.geterr()  # NumPy's reactions to overflow and the like are each thread's own
+    queues = _workers_for(min(get_num_threads(), len(blocks)) - 1)
+    finished: set[int] = set()
+    done: SimpleQueue[None] = SimpleQueue()  # wakes the caller
 
-        def work() -> None:
-            try:
-                with np.errstate(**settings):
-                    for block in left:
-                        if errors:
-                            return
-                        function(block)
-            except BaseException as error:
-                errors.append(error)
-            finally:
-                done.put(None)
+    def work() -> None:
+        try:
+            with np.errstate(**settings):
+                for block in left:
+                    if errors:
+                        return
+                    function(block)
+        except BaseException as error:
+            errors.append(error)
 
-        for queue in workers:
-            queue.put(work)
+    def serve(number: int) -> None:
         work()
-        running = 1 + len(workers)
-        while running:  # also when one has failed or Ctrl-C was pressed: the others still write
-            try:
-                done.get()
-                running -= 1
-            except BaseException as error:
-                errors.append(error)
-    finally:
-        if free is not None and _current_core is not None:
-            os.sched_setaffinity(0, free)
+        finished.add(number)
+        done.put(None)
+
+    if queues:
+        _hold_apart(len(queues))
+    waiting, begun = list(enumerate(queues)), False
+    # Also when one has failed, or Ctrl-C was pressed wherever that was: the others still write.
+    while not begun or len(finished) < len(queues):
+        try:
+            while waiting:
+                number, queue = waiting[-1]
+                queue.put(partial(serve, number))
+                waiting.pop()  # who was told twice finds no block the second time
+            begun = True
+            work()
+            if len(finished) < len(queues):
+                done.get(timeout=0.1)
+        except Empty:
+            pass
+        except BaseException as error:
+            errors.append(error)
     if errors:
         raise errors[0]
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _count_cores() -> int:
@@ -163,25 +196,6 @@ def _blas() -> list[Any]:
     return _libraries
 
 
-def _hold_blas() -> None:
-    """Give BLAS one thread until as many calls of `_release_blas` have followed as of this."""
-    global _callers
-    with _changing:
-        _callers += 1
-        if _callers == 1:
-            _before[:] = [library.num_threads for library in _blas()]
-            _set_blas([1] * len(_before))
-
-
-def _release_blas() -> None:
-    global _callers
-    with _changing:
-        _callers -= 1
-        if _callers == 0:
-            _set_blas(_before)
-            _before.clear()
-
-
 def _set_blas(numbers: list[int]) -> None:
     for library, number in zip(_blas(), numbers, strict=False):
         library.set_num_threads(number)
@@ -199,26 +213,22 @@ def _workers_for(n: int) -> list[SimpleQueue[Any]]:
     return [queue for _, queue in _workers[:n]]
 
 
-def _free_cores() -> set[int] | None:
-    """Return the cores that this thread may run on, None if they cannot be told or it is the only one."""
-    if _current_core is None:
-        return None
-    cores = os.sched_getaffinity(0)
-    return cores if len(cores) > 1 and _current_core() in cores else None
-
-
-def _hold_apart(n: int, cores: set[int]) -> None:
+def _hold_apart(n: int) -> None:
     """Hold this thread on its core and n workers to parts of the others, disjoint if these are enough."""
     global _current_core
-    assert _current_core is not None
-    here = _current_core()
-    others = sorted(cores - {here})
+    if _current_core is None:
+        return
     try:
+        cores, here = os.sched_getaffinity(0), _current_core()
+        others = sorted(cores - {here})
+        if here not in cores or not others:
+            return
         for i, (thread, _) in enumerate(_workers[:n]):
             part, number = set(others[i % len(others) :: n]), thread.native_id
             if number is not None and _cores.get(number) != part:
                 os.sched_setaffinity(number, part)
                 _cores[number] = part
+        _free.update(cores)
         os.sched_setaffinity(0, {here})
     except OSError:
         _current_core = None  # not allowed here
@@ -245,10 +255,11 @@ def _serve(queue: SimpleQueue[Any]) -> None:
 
 def _after_fork() -> None:
     """Forget the threads, which a forked process does not have, and what they were in the middle of."""
-    global _busy, _changing, _callers
+    global _sharing
     _workers.clear()
     _cores.clear()
-    _busy, _changing, _callers = threading.Lock(), threading.RLock(), 0
+    _free.clear()
+    _sharing = False
     _set_blas(_before)
     _before.clear()
 

@@ -1,6 +1,7 @@
 """Blocks on threads: every block once, errors raised, threads not multiplied, BLAS put back."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -199,11 +200,11 @@ def test_an_interrupt_is_raised_after_all_threads_have_stopped(three_threads, mo
     writing = []
 
     class Interrupted(threads.SimpleQueue):
-        def get(self):
+        def get(self, *args, **kwargs):
             if not writing:
                 writing.append(True)
                 raise KeyboardInterrupt
-            return super().get()
+            return super().get(*args, **kwargs)
 
     finished = []
 
@@ -247,6 +248,66 @@ linux = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="threads are held to cores on Linux, where there are several",
 )
+
+
+SHARING_AND_INTERRUPTED = """
+import signal, time
+import numpy as np
+from scratchnet import threads
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+threads.set_num_threads(2)
+signal.signal(signal.SIGALRM, interrupt)
+a, rng, n = np.ones(20_000), np.random.default_rng(0), 0
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, rng.uniform(2e-5, 3e-4))
+        for _ in range(20):
+            threads.run_blocks(lambda _: np.add(a, 1), range(4))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        n += 1
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        pass
+    assert not threads._sharing
+    assert [library.num_threads for library in threads._blas()] == [2] * len(threads._blas())
+assert n
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
+def test_interrupts_at_any_moment_leave_nothing_set():
+    subprocess.run([sys.executable, "-c", SHARING_AND_INTERRUPTED], check=True, timeout=60)
+
+
+def test_in_another_thread_than_the_main_one_blocks_run_one_after_another(three_threads):
+    ran_in = set()
+    caller = threading.Thread(
+        target=lambda: run_blocks(lambda _: ran_in.add(threading.current_thread()), range(9))
+    )
+    caller.start()
+    caller.join()
+    assert ran_in == {caller}  # BLAS listens to the main thread only
+
+
+def test_the_number_is_set_in_the_main_thread():
+    errors = []
+
+    def in_thread():
+        try:
+            set_num_threads(2)
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    caller = threading.Thread(target=in_thread)
+    caller.start()
+    caller.join()
+    assert errors == ["set_num_threads takes effect in the main thread only"]
 
 
 @linux
