@@ -17,7 +17,7 @@ from scratchnet.autograd import (
     lift,
     no_grad,
 )
-from scratchnet.ops._winograd import get_winograd, set_winograd
+from scratchnet.ops._fast_convolution import get_fast_convolution, set_fast_convolution
 from scratchnet.random import manual_seed
 from scratchnet.threads import get_num_threads, set_num_threads
 
@@ -32,8 +32,8 @@ __all__ = [
     "check_pullback",
     "enable_grad",
     "functional",
+    "get_fast_convolution",
     "get_num_threads",
-    "get_winograd",
     "is_grad_enabled",
     "lift",
     "manual_seed",
@@ -41,8 +41,8 @@ __all__ = [
     "no_grad",
     "ops",
     "optim",
+    "set_fast_convolution",
     "set_num_threads",
-    "set_winograd",
 ]
 
 

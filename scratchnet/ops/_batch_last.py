@@ -24,11 +24,15 @@ from scratchnet.ops._workspace import Workspace, run
 LEAST_IMAGES = 16  # of a block
 
 
-def pays(weight_shape: tuple[int, ...], window: Window, groups: int, n_images: int) -> bool:
+def pays(
+    product: str, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int
+) -> bool:
     """Whether the pieces are short otherwise, and enough of them to be worth turning round."""
+    if product != "spread_windows" or groups > 1 or len(x) < 2 * LEAST_IMAGES:
+        return False
     C, window_size = weight_shape[1], prod(weight_shape[1:])
     is_short = C <= 16 and window.out[1] <= 16 and window.stride[1] == 1
-    return groups == 1 and n_images >= 2 * LEAST_IMAGES and is_short and window_size >= 64
+    return is_short and window_size >= 64
 
 
 def spread_windows(y: Array, weight: Array, window: Window, groups: int) -> Array:

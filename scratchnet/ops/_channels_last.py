@@ -10,6 +10,8 @@ Letters: N batch (n of them in a block), C channels, H W image, kh kw kernel, (i
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
@@ -27,6 +29,11 @@ def reach(window: Window) -> tuple[int, int]:
 
 def _reach(out: int, stride: int, extent: int) -> int:
     return (out - 1) * stride + extent
+
+
+def are_sparse(window: Window) -> bool:
+    """Whether most of what the windows reach over is in none of them: then it is not laid out."""
+    return prod(reach(window)) > 4 * prod(window.kernel) * prod(window.out)
 
 
 def lay_out(x: Array, window: Window, into: Array) -> Array:

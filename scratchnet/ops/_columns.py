@@ -23,6 +23,7 @@ import numpy as np
 from scratchnet.ops._array import Array
 from scratchnet.ops._channels_last import (
     add_windows,
+    are_sparse,
     copy_runs,
     lay_out,
     reach,
@@ -46,17 +47,20 @@ def gather(x: Array, window: Window, buffer: Array) -> Array:
     return buffer
 
 
-def scatter(cols: Array, window: Window, x: Array, sums: Array | None = None) -> None:
+def scatter(cols: Array, window: Window, x: Array, ws: Workspace) -> None:
     """Add columns to the entries of x that `gather` would take them from.
 
     Along the rows first, sums[n, c, i, p, q·s + j·d] = Σ_j cols[n,c,i,j,p,q], then over the rows: kh + kw
-    long additions instead of kh·kw short ones. sums: memory for (n, C, kh, OH, columns reached over)
+    long additions instead of kh·kw short ones.
     """
     n, C = x.shape[:2]
     (kh, kw), (OH, OW), left = window.kernel, window.out, window.before[1]
     cols = cols.reshape(n, C, kh, kw, OH, OW)
-    if sums is None:
-        sums = np.empty((n, C, kh, OH, reach(window)[1]), x.dtype)
+    if are_sparse(window):
+        for (i, j), at_out, at_in in window.taps():
+            x[at_in] += cols[:, :, i, j][at_out]
+        return
+    sums = ws("sums", (n, C, kh, OH, reach(window)[1]), x.dtype)
     sums.fill(0)
     for j in range(kw):
         first = j * window.dilation[1]
@@ -74,7 +78,8 @@ def channels_last_pays(
     """Whether long pieces are copied, and so many windows that bringing the weights into order is little."""
     F, C = weight_shape[:2]
     is_long = prod(window.kernel) > 1 and window.kernel[1] * C >= 16
-    return groups == 1 and is_long and n_images * prod(window.out) >= 2 * F
+    is_much = n_images * prod(window.out) >= 2 * F
+    return groups == 1 and is_long and is_much and not are_sparse(window)
 
 
 def weights_in_order(weight: Array, groups: int, last: bool) -> Array:
@@ -111,10 +116,14 @@ def gather_rows(
         else:
             copy_runs(windows, cols)
         return cols.reshape(n, 1, OH * OW, kh * kw * C).swapaxes(2, 3)
-    laid_out = np.moveaxis(ws("laid out", (n, C, *reach(window)), x.dtype), 1, 3)
-    windows = windows_of(lay_out(x, window, laid_out), window)  # (n, OH, OW, kh, kw, C)
     cols = ws("columns", (n, C, kh, kw, OH, OW), x.dtype)
-    copy_runs(windows.transpose(0, 5, 3, 4, 1, 2), cols)
+    if are_sparse(window):
+        cols.fill(0)
+        gather(x, window, cols)
+    else:
+        laid_out = np.moveaxis(ws("laid out", (n, C, *reach(window)), x.dtype), 1, 3)
+        windows = windows_of(lay_out(x, window, laid_out), window)  # (n, OH, OW, kh, kw, C)
+        copy_runs(windows.transpose(0, 5, 3, 4, 1, 2), cols)
     return cols.reshape(n, groups, C // groups * kh * kw, OH * OW)
 
 
@@ -140,16 +149,14 @@ def spread_rows(
         if last:
             cols = ws("columns", (n, 1, dy.shape[3], K), x.dtype)
             np.matmul(dy.swapaxes(2, 3), w, out=cols)  # (n, 1, L, F) @ (1, F, K) -> (n, 1, L, K)
-            cols = cols.reshape(n, rows.stop - first, OW, kh, kw, x.shape[1])
             n_rows = rows.stop - first
+            cols = cols.reshape(n, n_rows, OW, kh, kw, x.shape[1])
             sums = ws("sums", (n, n_rows, kh, *into.shape[2:]), x.dtype)
             add_windows(cols, window, first, into, sums)
         else:
             cols = ws("columns", (n, groups, K, dy.shape[3]), x.dtype)
             np.matmul(w.swapaxes(1, 2), dy, out=cols)  # (G, K, F/G) @ (n, G, F/G, L)
-            n_rows = rows.stop - first
-            sums = ws("sums", (*x.shape[:2], kh, n_rows, reach(window)[1]), x.dtype)
-            scatter(cols, of_rows(window, rows), into, sums)
+            scatter(cols, of_rows(window, rows), into, ws)
     if last:
         take_back(into, window, x)
 

@@ -16,8 +16,9 @@ frequency f: along the rows f = 0 … (M − 1)/2 suffice for an odd M, and all 
 Each transform is a product with a matrix of these exponentials, not a fast Fourier transform: BLAS does
 its many multiplications sooner than NumPy's FFT its few, up to about 250 pixels (71×71: 15 and 44 µs);
 and strides, dilations and which entries are wanted are all in the matrix. In float32 the error is at
-most 2e-6 of the largest entry, in float64 1e-14 (tested). One infinity or NaN spreads over its whole
-image: then the functions return None, and the caller takes another way.
+most 2e-6 of the largest entry of the whole image, also where the result is 0, in float64 1e-14 (tested).
+One infinity or NaN spreads over its whole image: then the functions return None, and the caller takes
+another way.
 
 Letters as in `_products.py`; M frequencies along the columns, K of those along the rows, k all M·K.
 """
@@ -55,17 +56,19 @@ class Grid(NamedTuple):
 
 
 def pays(
-    of: str, weight_shape: tuple[int, ...], window: Window, groups: int, n_images: int
+    product: str, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int
 ) -> bool:
     """Whether this way is measured to be faster than planes or columns, for the product of this name.
 
     Costs are counted in multiplications of a large matrix product.
     """
+    if prod(window.kernel) < 25 or x.dtype not in (np.float32, np.float64):
+        return False
     F, depth = weight_shape[:2]
-    C, n = groups * depth, n_images
+    C, n = groups * depth, len(x)
     grids = _grids(window)
     M, K = grids[0].frequencies
-    if prod(window.kernel) < 25 or max(M, 2 * K) > LARGEST or F * depth * M * K > MOST_WEIGHTS:
+    if max(M, 2 * K) > LARGEST or F * depth * M * K > MOST_WEIGHTS:
         return False
     numbers = n * C, n * F, F * depth  # of images, outputs and kernels that are transformed
     cost = FIXED
@@ -74,7 +77,7 @@ def pays(
     if depth > 1:
         cost += M * K * (MOVING * sum(numbers) + 8 * n * F * depth)
     is_depthwise = groups > 1 and depth == 1
-    per_entry = (4 if of == "weight_sums" else 6) if is_depthwise else 11 + 0.5 * F / groups
+    per_entry = (4 if product == "weight_sums" else 6) if is_depthwise else 11 + 0.5 * F / groups
     return cost < 0.9 * per_entry * n * C * prod(window.kernel) * prod(window.out)
 
 

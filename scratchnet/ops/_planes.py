@@ -29,6 +29,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratchnet.ops._array import Array
+from scratchnet.ops._channels_last import are_sparse
 from scratchnet.ops._window import Window
 from scratchnet.ops._workspace import Workspace, run
 
@@ -49,12 +50,17 @@ PARTS = 4  # of the batch, for the sums over it
 MOST_CHANNELS = {"filter_windows": 4, "spread_windows": 8, "weight_sums": 1}  # of a group
 
 
-def pays(of: str, weight_shape: tuple[int, ...], window: Window, groups: int) -> bool:
+def pays(
+    product: str, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int
+) -> bool:
     """Whether this way is quicker than columns for one of the three products, given by its name."""
-    # The windows of a single row are runs as they are.
-    if of == "filter_windows" and window.out[0] == 1:
+    if x.dtype.itemsize < 4:  # its terms would be rounded to halves one by one
         return False
-    return _overlap(window) and _are_narrow(weight_shape, groups, MOST_CHANNELS[of])
+    # The windows of a single row are runs as they are.
+    if product == "filter_windows" and window.out[0] == 1:
+        return False
+    is_dense = _overlap(window) and not are_sparse(window)
+    return is_dense and _are_narrow(weight_shape, groups, MOST_CHANNELS[product])
 
 
 def _are_narrow(weight_shape: tuple[int, ...], groups: int, channels: int) -> bool:

@@ -22,7 +22,6 @@ from math import prod
 
 import numpy as np
 
-from scratchnet.ops import _batch_last
 from scratchnet.ops._array import Array
 from scratchnet.ops._blocks import BLOCK_BYTES, SHARED_PRODUCTS, Block, cut
 from scratchnet.ops._columns import (
@@ -64,8 +63,6 @@ def filter_windows(x: Array, weight: Array, window: Window, groups: int) -> Arra
 
 def spread_windows(y: Array, weight: Array, window: Window, groups: int) -> Array:
     """x = the columns Wᵀ y, added up.   y: (N, F, OH, OW) · weight: (F, C/G, kh, kw) → x: (N, C, H, W)"""
-    if _batch_last.pays(weight.shape, window, groups, len(y)):
-        return _batch_last.spread_windows(y, weight, window, groups)
     (N, _, OH, OW), C = y.shape, groups * weight.shape[1]
     # With few channels the single additions of a tap would be as short.
     last = C >= 16 and channels_last_pays(weight.shape, window, groups, N)

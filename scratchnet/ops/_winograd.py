@@ -14,12 +14,13 @@ the weights is the transposed map of the first line, summed over tiles, again a 
 
     dg = Gᵀ [ Σ_tiles (A dY Aᵀ) ⊙ (Bᵀ d B) ] G,   dU = (A dY Aᵀ)ᵀ V   (t², F, T) @ (t², T, C)
 
-Errors. The numbers in A and B grow with m, and the terms that are added for an output with them: for
-independent inputs they are 1.7 times as large as the output with m = 2 and 10 times with m = 4 (root mean
-square), for a weight's gradient 2 and 8.5 times. By so much are the errors larger than those of columns,
-which in float32 are up to 1e-6 of the largest output. `set_winograd(False)` turns it off. float64 never goes
-this way. Where a result is not finite, None is returned: in a tile, an infinite input would make NaN of
-outputs that do not see it.
+Errors. The numbers in A and B grow with m, and the terms that are added for an output with them: at the
+worst place of a tile they are, for independent inputs, 1.7 times as large as the output with m = 2 and 10
+times with m = 4 (root mean square), for a weight's gradient 2 and 8.5 times. The errors are at most about
+so many times those of columns; measured, 2 and 8 times. They are relative to what the whole tile takes in,
+so that an output which is small beside its neighbours may be lost. float64 never goes this way. Where a
+result is not finite, None is returned: in a tile, an infinite input would make NaN of outputs that do not
+see it.
 
 m is 2 or 4, by default what costs least. Letters: N batch, C channels in, F filters, OH OW output, m the
 side of a tile of outputs, t = m + 2 that of its inputs, TH TW tiles of an image, T tiles of a block.
@@ -41,8 +42,6 @@ from scratchnet.ops._winograd_tiles import outputs_of_tiles, transform_tiles
 from scratchnet.ops._winograd_transforms import transforms
 from scratchnet.ops._workspace import Workspace, run
 
-__all__ = ["get_winograd", "set_winograd"]
-
 # In multiplications of a large product: a number of the transformed weights, which are written to memory
 # and read again; a multiplication of the transforms, whose products are small; a number of the columns
 # that the direct way adds back in `spread_windows`.
@@ -51,50 +50,31 @@ TRANSFORM_COST = 5
 ADDING_COST = 12
 N_PARTS = 4  # of the batch, whose sums of weights are added at the end
 
-_enabled = True
 
-
-def get_winograd() -> bool:
-    """Return whether 3×3 convolutions in float32 may take Winograd's way."""
-    return _enabled
-
-
-def set_winograd(enabled: bool) -> None:
-    """Let 3×3 convolutions in float32, and their gradients, take Winograd's way, or not.
-
-    It saves up to three quarters of the multiplications and rounds more: up to 1e-5 of the largest output
-    instead of 1e-6. At first it is on. For all threads; `optimize_for_inference` has its own argument.
-    """
-    global _enabled
-    if not isinstance(enabled, bool | np.bool_):
-        raise TypeError(f"set_winograd takes True or False, got {enabled!r}")
-    _enabled = bool(enabled)
-
-
-def pays(of: str, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int) -> bool:
-    """Whether this way is allowed, and quicker than columns for one of the three products.
-
-    of: the name of the product · x: the batch that it takes
-    """
-    F, C = weight_shape[:2]
+def pays(
+    product: str, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int
+) -> bool:
+    """Whether this way applies, and is quicker than columns, for the product of this name; x: its batch."""
     is_3x3 = window.kernel == (3, 3) and window.stride == window.dilation == (1, 1) and groups == 1
-    if not _enabled or not is_3x3 or min(C, F) < 16 or x.dtype != np.float32:
+    if not is_3x3 or min(weight_shape[:2]) < 16 or x.dtype != np.float32:
         return False
-    return best_tile(of, len(x), weight_shape, window) > 0
+    return best_tile(product, len(x), weight_shape, window) > 0
 
 
-def best_tile(of: str, n_images: int, weight_shape: tuple[int, ...], window: Window) -> int:
+def best_tile(product: str, n_images: int, weight_shape: tuple[int, ...], window: Window) -> int:
     """Return the m that costs least, 0 for the direct way: 9·C·F multiplications for every output.
 
-    A tile costs t²·C·F, and (m + t)·t²·C + (m + t)·m·t·F for its transforms.
+    A tile costs t²·C·F, and (m + t)·t²·C + (m + t)·m·t·F for its transforms. In `spread_windows` the F
+    filters are what is seen, and the C channels what is made.
     """
-    (F, C), (OH, OW) = weight_shape[:2], window.out
-    adding = ADDING_COST if of == "spread_windows" else 0
-    costs = {0: 9 * C * (F + adding) * n_images * OH * OW}
+    seen, made, (OH, OW), adding = weight_shape[1], weight_shape[0], window.out, 0
+    if product == "spread_windows":
+        seen, made, (OH, OW), adding = made, seen, window.image, ADDING_COST * weight_shape[1]
+    costs = {0: 9 * n_images * (seen * made + adding) * window.out[0] * window.out[1]}
     for m in (2, 4):
         t, T = m + 2, n_images * -(-OH // m) * -(-OW // m)
-        transforms_of_tile = (m + t) * t * (t * C + m * F)
-        costs[m] = t * t * C * F * (T + WEIGHT_COST) + TRANSFORM_COST * T * transforms_of_tile
+        transforms_of_tile = (m + t) * t * (t * seen + m * made)
+        costs[m] = t * t * seen * made * (T + WEIGHT_COST) + TRANSFORM_COST * T * transforms_of_tile
     return min(costs, key=costs.__getitem__)
 
 

@@ -19,8 +19,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scratchnet.ops import _fourier, _planes, _products, _winograd
+from scratchnet.ops import _batch_last, _fourier, _planes, _products, _winograd
 from scratchnet.ops._array import Array, Pullback, require_same_dtype, shapes_of
+from scratchnet.ops._fast_convolution import get_fast_convolution
 from scratchnet.ops._geometry import (
     Padding,
     extents,
@@ -56,10 +57,13 @@ def conv2d(
     Tap by tap, on the padded x: y += W[:, :, i, j] · x[:, :, i·d :: s, j·d :: s] for each (i, j), a
     product over the channels at OH × OW places. (`tests/naive.py` has it number by number.)
 
-    Where nothing quicker applies (`ways_of`), each of the first three is a matrix product with the windows
-    written out as columns (`_products.py`): y = W cols, dW = Σ_n dy[n] cols[n]ᵀ, and dcols = Wᵀ dy, which
-    is then added back to where the columns came from. Columns are not kept for the pullback but gathered
-    again: they would take about kh·kw/s² times the memory of x, while copying them costs little.
+    Large kernels and 3×3 ones of many channels go through transforms, whose rounding errors are relative to
+    the whole image or tile (float32: 2e-6 and 1e-5 of the largest output); `scratchnet.set_fast_convolution(
+    False)` turns that off. Where nothing quicker applies (`ways_of`), each of the first three is a matrix
+    product with the windows written out as columns (`_products.py`): y = W cols, dW = Σ_n dy[n] cols[n]ᵀ,
+    and dcols = Wᵀ dy, which is then added back to where the columns came from. Columns are not kept for the
+    pullback but gathered again: they would take about kh·kw/s² times the memory of x, while copying them
+    costs little.
 
     x: (N, C, H, W) · weight: (F, C/G, kh, kw) · bias: (F,) → y: (N, F, OH, OW),
     OH = ⌊(H + top + bottom − dilation·(kh−1) − 1) / stride⌋ + 1.
@@ -113,24 +117,27 @@ def conv1d(
 def ways_of(
     product: str, x: Array, weight_shape: tuple[int, ...], window: Window, groups: int
 ) -> list[Any]:
-    """Return the modules to ask for one of the three products, the quickest first; the last always has it.
+    """Return the modules to ask for one of the three products, the quickest first.
 
+    One answers None where its result is not finite, and the next is asked; columns always answer.
     product: its name · x: the batch that it takes, an image or dy
     """
-    ways: list[Any] = []
-    if _fourier.pays(product, weight_shape, window, groups, len(x)):  # kernels of 25 taps and more
-        ways.append(_fourier)
-    if _planes.pays(product, weight_shape, window, groups):  # groups of few channels, as depthwise
-        ways.append(_planes)
-    if _winograd.pays(product, x, weight_shape, window, groups):  # 3×3 in float32, many channels
-        ways.append(_winograd)
-    return [*ways, _products]  # columns
+    ways: list[Any] = [
+        _fourier,  # kernels of 25 taps and more
+        _planes,  # groups of few channels, as in a depthwise convolution
+        _winograd,  # 3×3 in float32, many channels
+        _batch_last,  # dx of many small images of few channels
+    ]
+    if not get_fast_convolution():
+        ways = [_planes, _batch_last]
+    arguments = product, x, weight_shape, window, groups
+    return [*(way for way in ways if way.pays(*arguments)), _products]
 
 
 def _work_out(
     product: str, a: Array, b: Array, weight_shape: tuple[int, ...], window: Window, groups: int
 ) -> Array:
-    """Return one of the three products of a and b; the quicker ways give None where it is not finite."""
+    """Return one of the three products of a and b."""
     results = (
         getattr(way, product)(a, b, window, groups)
         for way in ways_of(product, a, weight_shape, window, groups)

@@ -17,6 +17,7 @@ from scratchnet.ops._array import Array, Pullback, require_same_dtype
 from scratchnet.ops._columns import gather, scatter
 from scratchnet.ops._geometry import sliding_window
 from scratchnet.ops._window import Pair, Window, pair, require_images
+from scratchnet.ops._workspace import Workspace
 
 __all__ = ["fold", "unfold"]
 
@@ -90,7 +91,7 @@ def _columns(x: Array, window: Window) -> Array:
 
 def _added(cols: Array, shape: tuple[int, ...], window: Window) -> Array:
     x = np.zeros(shape, cols.dtype)
-    scatter(cols, window, x)
+    scatter(cols, window, x, Workspace())
     return x
 
 

@@ -452,3 +452,15 @@ def test_an_option_in_a_sequence_of_one_holds_for_both_axes_as_in_torch(torch):
             torch.from_numpy(x), torch.from_numpy(weight), **options
         )
         np.testing.assert_array_equal(found[0], expected.numpy())
+
+
+def test_padding_far_beyond_what_the_windows_see_costs_no_memory():
+    x, weight = whole((1, 1, 5, 5), 1), whole((1, 1, 2, 1), 2)
+    step = 10**6
+    y, pullback = conv2d(x, weight, None, step, 10 * step)
+    expected = np.zeros((1, 1, 21, 21))
+    expected[0, 0, 10, 10] = (x[0, 0, :2, 0] * weight[0, 0, :, 0]).sum()
+    np.testing.assert_array_equal(y[..., :21, :21], expected)
+    dx, dweight = pullback(np.ones_like(y))
+    np.testing.assert_array_equal(dweight[0, 0, :, 0], x[0, 0, :2, 0])
+    assert dx.sum() == weight.sum()

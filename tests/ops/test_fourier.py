@@ -138,5 +138,7 @@ def test_one_infinite_pixel_reaches_only_the_outputs_that_see_it(value):
 def test_large_kernels_are_taken_by_their_spectra(n, size, kernel, channels, groups, expected):
     two = [(v, v) for v in (kernel, 1, 1, kernel // 2, size, size)]
     shape = channels, channels // groups, kernel, kernel
-    found = [_fourier.pays(of, shape, Window(*two), groups, n) for of in NAMES]
+    found = [
+        _fourier.pays(of, np.empty((n, 1), np.float32), shape, Window(*two), groups) for of in NAMES
+    ]
     assert tuple(found) == (expected[0], *expected)  # spreading as filtering

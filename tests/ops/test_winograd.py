@@ -10,7 +10,7 @@ from compare import normal, whole
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scratchnet import get_winograd, set_winograd, threads
+from scratchnet import get_fast_convolution, set_fast_convolution, threads
 from scratchnet.ops import _blocks, _products, _winograd, conv2d, conv_transpose2d
 from scratchnet.ops._window import Window
 from scratchnet.ops._winograd import best_tile
@@ -23,9 +23,9 @@ either_size = pytest.mark.parametrize("m", SIZES)
 @pytest.fixture(autouse=True)
 def enabled():
     """Winograd's way is on before and after each test."""
-    set_winograd(True)
+    set_fast_convolution(True)
     yield
-    set_winograd(True)
+    set_fast_convolution(True)
 
 
 def window_of(image, sides=((1, 1), (1, 1))):
@@ -255,10 +255,10 @@ def test_it_can_be_turned_off_and_then_the_columns_are_taken_to_the_last_bit():
         y, pullback = conv2d(x, weight, padding=1)
         return y, *pullback(dy)
 
-    assert get_winograd() is True
+    assert get_fast_convolution() is True
     on = run()
-    set_winograd(False)
-    assert get_winograd() is False
+    set_fast_convolution(False)
+    assert get_fast_convolution() is False
     for a, b, other in zip(run(), by_conv2d(0, x, weight, dy), on, strict=True):
         np.testing.assert_array_equal(a, b, strict=True)
         assert (a != other).any()
@@ -267,10 +267,10 @@ def test_it_can_be_turned_off_and_then_the_columns_are_taken_to_the_last_bit():
 @pytest.mark.parametrize("value", [1, 0, None, "off"])
 def test_it_is_turned_off_by_false_and_by_nothing_else(value):
     with pytest.raises(TypeError, match=f"True or False, got {value!r}"):
-        set_winograd(value)
-    assert get_winograd() is True
-    set_winograd(np.bool_(False))
-    assert get_winograd() is False
+        set_fast_convolution(value)
+    assert get_fast_convolution() is True
+    set_fast_convolution(np.bool_(False))
+    assert get_fast_convolution() is False
 
 
 def products_taken(function, x, weight, *options):
