@@ -7,13 +7,14 @@ import importlib
 import importlib.util
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from benchmarks import compare, machine, readme, report, table
-from benchmarks.harness import is_installed, measure
+from benchmarks.harness import Row, is_installed, measure
 from benchmarks.report import Report
 from benchmarks.roof import roof
 
@@ -46,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         list_cases(groups)
         return 0
-    found = options.from_json or run(groups, options.threads, options.rounds)
+    found = options.from_json or run(groups, options.threads, options.rounds, options.json)
+    again = options.compare is not None and options.from_json is None
+    if again and not compare.conditions(options.compare.facts, found.facts):
+        found = measure_slower_again(options.compare, found, groups, options.rounds)
     if options.json is not None:
         report.write(options.json, found)
     if options.plot is not None:
@@ -57,8 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         readme.write(options.readme, found)
     failed = any(row.error is not None for row in found.rows)
     if options.compare is not None:
-        if options.from_json is None:
-            found = measure_slower_again(options.compare, found, groups, options.rounds)
         failed |= compare.print_comparison(options.compare, found)
     return int(failed)
 
@@ -123,8 +125,13 @@ def list_cases(groups: dict[str, ModuleType]) -> None:
             print(f"    {case.name}  ({', '.join(case.sides)})")
 
 
-def run(groups: dict[str, ModuleType], threads: int, rounds: int) -> Report:
-    """Measure the groups, print the rows as they come, and return all of it."""
+def run(
+    groups: dict[str, ModuleType], threads: int, rounds: int, file: Path | None = None
+) -> Report:
+    """Measure the groups, print the rows as they come, and return all of it.
+
+    file: where the report is written after each group, so that an interrupted run leaves its figures
+    """
     begin = time.perf_counter()
     sides = list(dict.fromkeys(side for g in groups.values() for c in g.CASES for side in c.sides))
     found = Report(machine.facts(threads, sides))
@@ -136,6 +143,8 @@ def run(groups: dict[str, ModuleType], threads: int, rounds: int) -> Report:
     print(f"roof: products of float32 matrices at {found.roof / 1e9:.0f} GFLOP/s")
     for name, group in groups.items():
         run_group(name, group, threads, rounds, found)
+        if file is not None:
+            report.write(file, found)
     found.roofs.append(roof(threads))
     minutes = (time.perf_counter() - begin) / 60
     print(f"\nroof at the end: {found.roofs[-1] / 1e9:.0f} GFLOP/s. It took {minutes:.1f} minutes.")
@@ -153,7 +162,13 @@ def run_group(name: str, group: ModuleType, threads: int, rounds: int, found: Re
         table.print_row(row, widths, found.roof)
         found.rows.append(row)
     rows = found.of_group(name)
-    found.remarks[name] = group.remarks(rows) if hasattr(group, "remarks") else {}
+    found.remarks[name] = {}
+    if hasattr(group, "remarks"):
+        try:
+            found.remarks[name] = group.remarks(rows)
+        except Exception as error:  # of a figure beside the rows; these are kept
+            traceback.print_exc()
+            found.rows.append(Row(name, "remarks", error=f"{type(error).__name__}: {error}"))
     table.print_summary(rows, found.remarks[name])
 
 
@@ -167,6 +182,8 @@ def measure_slower_again(
     slower = {change.name for change in compare.compare(old, found) if change.is_slower}
     cases = {(row.group, row.case) for row in found.rows if compare.name(row) in slower}
     rows = [row for row in found.rows if (row.group, row.case) not in cases]
+    if cases:
+        print(f"\n{len(cases)} cases seem slower: they are measured once more")
     for name, group in groups.items():
         again = [case for case in group.CASES if (name, case.name) in cases]
         rows += measure(group.__name__, again, found.facts["threads"], rounds)

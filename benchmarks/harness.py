@@ -130,7 +130,7 @@ def measure_case(group: str, case: Case, sides: Sequence[Side], rounds: int) -> 
                 differences[peer.name] = difference(result, peer.result())
                 require_agreement(differences[peer.name], case.tolerance)
                 agreeing.append(peer)
-            except SideError as error:
+            except (SideError, ValueError, TypeError) as error:  # what cannot be compared either
                 yield replace(blank, peer=peer.name, error=str(error))
         if peers and agreeing == [ours]:
             return
@@ -138,7 +138,7 @@ def measure_case(group: str, case: Case, sides: Sequence[Side], rounds: int) -> 
         turns = {side.name: side.turn for side in agreeing}
         taken = alternate(turns, rounds, partial(rest, agreeing))
         others = share_of_others(before, cpu_seconds(agreeing))
-    except SideError as error:
+    except (SideError, ValueError) as error:  # what NumPy cannot load either
         yield replace(blank, error=str(error))
         return
 

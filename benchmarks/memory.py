@@ -9,6 +9,7 @@ pass needs.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import tracemalloc
 from collections.abc import Callable, Sequence
@@ -93,7 +94,10 @@ def captured_bytes(root: Any, without: Sequence[Any]) -> int:
             else:
                 waiting.append(thing.base)
         elif callable(thing) and hasattr(thing, "__closure__"):
-            waiting += [c.cell_contents for c in thing.__closure__ or ()]
+            for cell in thing.__closure__ or ():
+                with contextlib.suppress(ValueError):  # a name that is not bound
+                    waiting.append(cell.cell_contents)
+            waiting += [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
         else:
             waiting += gc.get_referents(thing)
     return found
@@ -126,7 +130,7 @@ def case(batch: int) -> Case:
         {"scratchnet": scratchnet_step, "torch": torch_step},
         (batch,),
         tolerance=1e-4,  # gradients of a network in float32, summed in another order
-        mean="training step" if batch == BATCH else None,
+        mean="time of a training step" if batch == BATCH else None,
         sweep=("batch", batch),
     )
 

@@ -92,15 +92,19 @@ def case(
 
 
 def as_arrays(result: Any) -> Any:
-    """Return numbers as arrays, which is what results are compared as; infinity as a large number."""
+    """Return numbers as arrays, which is what results are compared as; ∞ as 9, NaN as −9.
+
+    The only ∞ is a ROC curve's first threshold, beside scores between 0 and 1.
+    """
     parts = result if isinstance(result, tuple) else (result,)
-    return tuple(np.nan_to_num(np.asarray(part, dtype=float), posinf=1e9) for part in parts)
+    arrays = (np.asarray(part, dtype=float) for part in parts)
+    return tuple(np.nan_to_num(a, nan=-9.0, posinf=9.0) for a in arrays)
 
 
 N = 10**4
 CASES = [
     *(
-        case("roc_auc_score", binary, n, dtype, label=dtype, mean=None)
+        case("roc_auc_score", binary, n, dtype, label=dtype, mean="ROC AUC, 10² to 10⁷")
         for n in (100, 10**4, 10**6, 10**7)
         for dtype in ("float64", "float32")
     ),

@@ -34,7 +34,8 @@ def plot(file: Path, report: Report) -> None:
 
     peers = list(dict.fromkeys(p.partition(".")[0] for p in (r.peer for r in report.rows) if p))
     colours = {peer: f"C{i}" for i, peer in enumerate(peers)} | {OURS: OUR_COLOUR}
-    plot_ratios(figure.add_subplot(grid[0, :]), report, groups, peers, colours)
+    if groups:
+        plot_ratios(figure.add_subplot(grid[0, :]), report, groups, peers, colours)
     for i, (title, sides) in enumerate(sweeps.items()):
         plot_sweep(figure.add_subplot(grid[1 + i // ACROSS, i % ACROSS]), title, sides, colours)
     figure.savefig(file, dpi=120)

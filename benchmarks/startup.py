@@ -1,8 +1,8 @@
 """Start-up: imports beside those of NumPy, PyTorch and scikit-learn, what is loaded, and how large it is.
 
 Each import happens in a new interpreter, after that has started; NumPy's time is part of ours. Both
-find their compiled files, as in any second start: the first turn writes ours to a temporary folder,
-whatever PYTHONDONTWRITEBYTECODE says.
+find their compiled files, as in any second start: the first turn writes them to the user's cache
+folder, whatever PYTHONDONTWRITEBYTECODE says.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,11 +30,16 @@ print(json.dumps([seconds, [name for name in {watched} if name in sys.modules]])
 """
 
 
+def compiled_folder() -> str:
+    """Return the user's own cache folder: where others may write, they could put code in."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return str(Path(cache, "scratchnet", "bytecode"))
+
+
 def import_in_new_process(module: str) -> tuple[float, list[str]]:
     """Return the seconds that the import took, and which of MUST_NOT_LOAD it has loaded."""
     program = PROGRAM.format(module=module, watched=MUST_NOT_LOAD)
-    compiled = Path(tempfile.gettempdir(), "scratchnet-benchmark-bytecode")
-    environment = os.environ | {"PYTHONPYCACHEPREFIX": str(compiled)}
+    environment = os.environ | {"PYTHONPYCACHEPREFIX": compiled_folder()}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     printed = subprocess.run(
         [sys.executable, "-c", program],

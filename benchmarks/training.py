@@ -221,7 +221,7 @@ def step_case(name: str, tolerance: float, *shape: int) -> Case:
         {"scratchnet": scratchnet_step, "torch": torch_step},
         (name, *shape),
         tolerance=tolerance,
-        mean="step",
+        mean=f"{name} step",
         sweep=("batch", n) if name == "LeNet" else None,
         flops=n * FLOPS[name],
     )

@@ -41,7 +41,8 @@ def main(group: str, case_name: str, side: str, threads: int) -> None:
         if hasattr(library, "set_num_threads"):
             library.set_num_threads(threads)
     case = next(c for c in importlib.import_module(group).CASES if c.name == case_name)
-    if side == "torch" and case.mean is not None and "backward" in case.mean:
+    is_forward = case.mean is not None and "forward" in case.mean and "backward" not in case.mean
+    if side == "torch" and not is_forward and "inference" not in group:
         # torch's first backward with a given gradient would import it: 38 MB that are none of the case's.
         importlib.import_module("torch._dynamo")
     call: Callable[[], Any] = lambda: None  # noqa: E731

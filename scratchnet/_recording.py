@@ -16,7 +16,7 @@ class _Mode(threading.local):
 
 
 mode = _Mode()
-switched: list[None] = []  # an entry for each open context, of any thread: if none, all record
+switched: list[None] = []  # an entry for each thread that does not record: if none, all do
 
 
 class _SetRecording(ContextDecorator):
@@ -40,13 +40,20 @@ class _SetRecording(ContextDecorator):
         return type(self)()  # a decorated function may run in several threads at once
 
     def __enter__(self) -> None:
-        switched.append(None)
         self._before.append(mode.recording)
-        mode.recording = self.recording
+        _set(self.recording)
 
     def __exit__(self, *exc: object) -> None:
-        mode.recording = self._before.pop()
-        switched.pop()
+        _set(self._before.pop())
+
+
+def _set(recording: bool) -> None:
+    if mode.recording != recording:
+        mode.recording = recording
+        if recording:
+            switched.pop()
+        else:
+            switched.append(None)
 
 
 class no_grad(_SetRecording):

@@ -182,3 +182,31 @@ def test_infinite_gradients_do_not_leak_through_a_mask(torch):
         functional.sqrt(functional.relu(ours)).sum().backward()
     torch.sqrt(torch.relu(theirs)).sum().backward()
     np.testing.assert_array_equal(ours.grad, theirs.grad.numpy())
+
+
+def test_what_a_thread_records_does_not_depend_on_contexts_of_other_threads():
+    def suspended():
+        with no_grad():
+            yield
+            yield
+
+    found = []
+
+    def interleaved():
+        first, second = suspended(), suspended()
+        next(first), next(second)
+        first.close(), second.close()  # in the wrong order: as in torch, this thread stays off
+        found.append(is_grad_enabled())
+        inside.set()
+        left.wait(10)
+        found.append(is_grad_enabled())
+
+    inside, left = threading.Event(), threading.Event()
+    thread = threading.Thread(target=interleaved)
+    with no_grad():
+        thread.start()
+        inside.wait(10)
+    left.set()
+    thread.join()
+    assert found == [False, False]
+    assert is_grad_enabled()

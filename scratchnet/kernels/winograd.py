@@ -22,7 +22,8 @@ cost as well, so that of the direct way's multiplications the code below does
                                                        0.57, 0.51, 0.48 and 0.46 of them with m = 2
 
 With larger tiles the numbers in A and B grow, and with them the rounding error: in float32 about 4e-7 of
-the largest output for F(2, 3), 3e-6 for F(4, 3). An infinite input makes NaN of all outputs of its tile.
+the largest output for F(2, 3), 3e-6 for F(4, 3). An input that is infinite or NaN makes
+NaN of all outputs of its tile.
 
 Letters: N batch (n of them in a block), C channels in, F filters (f of them in a block), H W image, OH OW
 output, m the side of a tile of outputs, t = m + 2 that of its inputs, TH TW tiles of an image (p rows of

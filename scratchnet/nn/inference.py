@@ -55,6 +55,7 @@ from scratchnet.nn.module import Module
 from scratchnet.nn.normalization import BatchNorm2d
 from scratchnet.nn.pooling import MaxPool2d
 from scratchnet.ops._array import Array
+from scratchnet.ops._fast_convolution import get_fast_convolution
 from scratchnet.ops._geometry import extents, sides_of
 
 __all__ = ["can_fuse", "fold_batch_norm", "fuse", "optimize_for_inference"]
@@ -66,7 +67,9 @@ Layer = TypeVar("Layer", bound=Module)
 _winograd: ContextVar[bool] = ContextVar("winograd", default=True)
 
 
-def optimize_for_inference(model: Module, inplace: bool = False, winograd: bool = True) -> Module:
+def optimize_for_inference(
+    model: Module, inplace: bool = False, winograd: bool | None = None
+) -> Module:
     """Return a network that computes the same in less time, forward only.
 
     Convolutions take up the batch norm, ReLU or ReLU6 after them, and where a module says so (the
@@ -82,10 +85,11 @@ def optimize_for_inference(model: Module, inplace: bool = False, winograd: bool 
     place is left half changed.
 
     winograd: whether 3×3 convolutions may take Winograd's way (`kernels/winograd.py`), which saves half to
-    three quarters of the multiplications and rounds more.
+    three quarters of the multiplications and rounds more; by default as `scratchnet.set_fast_convolution` has
+    it, which says more about the errors.
 
     Between the fused layers arrays lie channels-last in memory, where windows are gathered in longer
-    runs, though their shape stays (N, C, H, W). Where an input is infinite, more outputs than
+    runs, though their shape stays (N, C, H, W). Where an input is infinite or NaN, more outputs than
     in the plain network are NaN (`kernels/winograd.py`).
     """
     if any(module.training for module in model.modules()):
@@ -93,7 +97,7 @@ def optimize_for_inference(model: Module, inplace: bool = False, winograd: bool 
             "optimize_for_inference takes a network in eval mode: call model.eval() before, since "
             "batch norm and dropout do something else in training"
         )
-    before = _winograd.set(winograd)
+    before = _winograd.set(get_fast_convolution() if winograd is None else winograd)
     try:
         return _form(model if inplace else copy.deepcopy(model), {}).eval()  # new ones included
     finally:

@@ -23,7 +23,7 @@ def set_fast_convolution(enabled: bool) -> None:
     2e-6) would give. So it may exceed an output that is small beside its neighbours, and what is exactly 0
     otherwise need not be. Without them an error is about 1e-6 of Σ |w|·|x| over the output's own window.
 
-    For all threads. `nn.optimize_for_inference` has an argument of its own. TypeError unless it is a bool.
+    For all threads; `nn.optimize_for_inference` asks when it makes a network. TypeError unless it is a bool.
     """
     global _enabled
     if not isinstance(enabled, bool | np.bool_):

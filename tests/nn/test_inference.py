@@ -10,7 +10,7 @@ from compare import normal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchnet import Tensor, functional, manual_seed, models, nn, no_grad
+from scratchnet import Tensor, functional, manual_seed, models, nn, no_grad, set_fast_convolution
 from scratchnet.nn._fused import Absorbed, FusedConv2d, FusedLinear, FusedMaxPool2d
 from scratchnet.nn.inference import fold_batch_norm
 
@@ -354,3 +354,16 @@ def test_an_empty_batch_gives_an_empty_result():
         nn.Sequential(nn.Conv2d(32, 32, 3), nn.MaxPool2d(2), nn.Conv2d(32, 1, 1)).eval()
     )
     assert form(np.zeros((0, 32, 8, 8), np.float32)).shape == (0, 1, 3, 3)
+
+
+def test_by_default_the_setting_for_all_convolutions_decides_about_winograd():
+    layer = nn.Conv2d(32, 32, 3).eval()
+    with_it = repr(nn.optimize_for_inference(layer).kernel)
+    set_fast_convolution(False)
+    try:
+        without = repr(nn.optimize_for_inference(layer).kernel)
+        assert repr(nn.optimize_for_inference(layer, winograd=True).kernel) == with_it
+    finally:
+        set_fast_convolution(True)
+    assert "Winograd" in with_it
+    assert "Winograd" not in without
