@@ -135,7 +135,7 @@ unfold = lift(ops.unfold)
 var = lift(ops.var)
 where = lift(ops.where)
 
-for _name in activation.__all__:  # a layer that holds one is pickled by module and name: these
+for _name in [*activation.__all__, "gelu"]:  # a layer that holds one is pickled by module and name
     globals()[_name].__module__ = __name__
 
 _batch_norm_training = lift(ops.batch_norm)

@@ -30,13 +30,21 @@ def is_differentiable(x: Any) -> bool:
 
 
 def as_float(x: Any) -> Array:
-    """Return `x` as a floating array: float stays, integers and bools become float32 (torch's rule)."""
+    """Return `x` as a floating array: float stays, integers and bools become float32 (torch's rule).
+
+    In the processor's byte order, as all that is made from it then.
+    """
     x = np.asarray(x)
     if x.dtype.kind == "f":
-        return x
+        return native(x)
     if x.dtype.kind in "biu":
         return x.astype(np.float32)
     raise TypeError(f"expected real numbers, got dtype {x.dtype} with shape {x.shape}")
+
+
+def native(x: Array) -> Array:
+    """Return x in the processor's byte order, which files may not have."""
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
 def promote(x: Operand, y: Operand) -> tuple[Operand, Operand]:
@@ -143,9 +151,11 @@ def masked(dy: Array, keep: Array, out: Array | None = None) -> Array:
     """Return dy where `keep`, 0 elsewhere, also where dy is infinite or NaN (∞ · 0 would be NaN).
 
     The bits of a float, read as an integer, are multiplied by 1 or 0: as fast as a product of floats,
-    while np.where takes 15 times as long on a mask without pattern. out: where to write it.
+    while np.where takes 15 times as long on a mask without pattern.
+
+    out: where to write it, of dy's shape and dtype, in the processor's byte order
     """
-    dy = np.asarray(dy)
+    dy = native(np.asarray(dy))
     out = np.empty_like(dy) if out is None else out
     if dy.dtype.itemsize > 8:  # long doubles, for which there is no integer of that size
         out[...] = np.where(keep, dy, 0)

@@ -15,6 +15,8 @@ from scratchnet.ops._pooling_window import overlap
 from scratchnet.ops._window import Window
 from scratchnet.ops._workspace import Workspace
 
+__all__ = ["add_to_first_maxima", "first_positions", "first_taps", "first_taps_dealt"]
+
 
 def add_to_first_maxima(
     dx: Array, dy: Array, x: Array, y: Array, window: Window, workspace: Workspace

@@ -13,12 +13,13 @@ of a few microseconds that costs more than main memory does (the slope of silu o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
+from math import isqrt, prod
 from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array
+from scratchnet.ops._array import Array, native
+from scratchnet.ops._blocks import even_parts
 from scratchnet.threads import run_blocks
 
 __all__ = ["entrywise", "linewise", "maxima", "pieces", "run_pieces", "sums"]
@@ -30,14 +31,14 @@ ALONE_BYTES = 1 << 20  # up to here a few passes take no longer than waking anot
 def pieces(n_rows: int, row_bytes: int) -> list[slice]:
     """Return slices that make up n_rows, each of at most about PIECE_BYTES of one array; none for no rows.
 
-    They are of one size and even in number, so that two threads end together. The number of threads
-    has no part in it: the same shape gives the same pieces, and so the same rounding.
+    Their lengths differ by a row at most, and they are even in number unless each is one row, so that two
+    threads end together. The number of threads has no part in it: the same shape gives the same
+    pieces, and so the same rounding.
     """
     n_bytes = n_rows * row_bytes
     if n_bytes <= ALONE_BYTES:
         return [slice(0, n_rows)] if n_rows else []
-    size = -(-n_rows // (2 * -(-n_bytes // (2 * PIECE_BYTES))))
-    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+    return even_parts(n_rows, -(-n_bytes // PIECE_BYTES))
 
 
 def run_pieces(work: Callable[[Any], Any], blocks: Sequence[Any]) -> None:
@@ -59,11 +60,11 @@ def entrywise(
     """Return the array, or arrays, that compute(x, *others, *outputs) writes, each with the shape of x.
 
     compute treats every entry by itself; what it is given has an axis, if only of one entry. others have
-    the shape of x, and are cast to its dtype unless they are bool. outputs: their dtypes, None for that
-    of x.
+    the shape of x (else ValueError), and are cast to its dtype unless they are bool. outputs: their
+    dtypes, None for that of x.
     """
-    dtype = x.dtype
-    others = tuple([a if a.dtype in (dtype, bool) else a.astype(dtype) for a in others])
+    x = native(x)
+    others = tuple([_like(x, a) for a in others])
     results = [np.empty_like(x, kind) for kind in outputs]
     if x.ndim and x.nbytes <= ALONE_BYTES:
         with np.errstate(all="ignore"):
@@ -72,6 +73,14 @@ def entrywise(
         flat = [_flat(a, results[0]) for a in (x, *others, *results)]
         run_pieces(lambda piece: compute(*[a[piece] for a in flat]), pieces(x.size, x.itemsize))
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def _like(x: Array, a: Array) -> Array:
+    """Return a in the dtype of x, or as bools; raise unless it has the shape of x."""
+    a = np.asarray(a)
+    if a.shape != x.shape:
+        raise ValueError(f"a gradient has the shape of its result, got {x.shape} and {a.shape}")
+    return a if a.dtype == bool else a.astype(x.dtype, copy=False)
 
 
 def _flat(a: Array, form: Array) -> Array:
@@ -90,13 +99,14 @@ def linewise(compute: Callable[..., Any], axis: int, x: Array, *others: Array) -
     """Return the array that compute(x, *others, y) writes to y, line by line along the axis.
 
     compute finds whole lines along its axis 1: (lines, K) if that is the last axis of x, else (…, K,
-    …). others have the shape of x.
+    …). others have the shape of x (else ValueError), and are cast to its dtype.
     """
+    x = native(x)
     y = np.empty(x.shape, x.dtype)
     before, k = prod(x.shape[:axis]), x.shape[axis] if x.ndim else 1
     after = prod(x.shape[axis + 1 :])
     form = (before, k) if after == 1 else (before, k, after)
-    arrays = [np.asarray(a, x.dtype).reshape(form) for a in (x, *others, y)]
+    arrays = [a.reshape(form) for a in (x, *[_like(x, a) for a in others], y)]
     blocks: list[Any] = pieces(before, k * after * x.itemsize)
     if before == 1 < after:
         blocks = [(slice(None), slice(None), columns) for columns in pieces(after, k * x.itemsize)]
@@ -118,7 +128,19 @@ def maxima(x: Array) -> Array:
 
 
 def sums(x: Array) -> Array:
-    """Return the sums along axis 1, which is kept: as many partial sums as vector registers hold."""
-    if x.ndim > 2:
+    """Return the sums along axis 1, which is kept.
+
+    Of rows in as many partial sums as vector registers hold. Along an axis before others NumPy adds one
+    slice after another to a single sum, whose rounding grows with K: there in about √K partial sums of √K.
+    """
+    if x.ndim == 2:
+        return np.einsum("nk->n", x)[:, None]  # in a third of np.sum's time
+    n, k, after = x.shape
+    if k < 256:
         return np.sum(x, axis=1, keepdims=True)
-    return np.einsum("nk->n", x)[:, None]  # in a third of np.sum's time
+    size = isqrt(k)
+    whole = k - k % size
+    parts = x[:, :whole].reshape(n, -1, size, after).sum(axis=2)
+    total: Array = parts.sum(axis=1, keepdims=True)
+    total += x[:, whole:].sum(axis=1, keepdims=True)
+    return total

@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback
+from scratchnet.ops._array import Array, Pullback, native
 from scratchnet.ops._rows import dot_rows, for_rows, sum_rows
 
 __all__ = ["normalized_sets"]
@@ -41,6 +41,7 @@ def normalized_sets(
     Source: Chan, Golub & LeVeque 1979, eq. 2.1, which joins the statistics of parts; with t_r it holds
     for any c_r, so the rounding of c_r does not matter.
     """
+    x = native(x)
     (n, c), shape, dtype = x.shape[:2], x.shape, x.dtype
     has_weight, has_bias = weight is not None, bias is not None
     rows = x.reshape(n * c, prod(shape[2:]))  # (N·C, L)
@@ -94,7 +95,8 @@ def normalized_sets(
         dy = np.zeros(rows.shape, dtype) if dy is None else dy.reshape(rows.shape)
         dx = np.empty_like(rows)
         means, weights = column(by_set(mean)), by_channel(weight, 1.0)
-        inv_std = by_set(1.0 / np.sqrt(var + float(eps)))
+        with np.errstate(all="ignore"):  # 1/0 if var and eps are 0
+            inv_std = by_set(1.0 / np.sqrt(var + float(eps)))
         a, b, slope, shift = np.empty((4, n * c), wide)
 
         def sums(r: slice) -> None:
@@ -117,10 +119,12 @@ def normalized_sets(
             dx[r] += column(shift[r])
 
         in_turn(rows, together, sums, share, combine)
-        dweight, dbias = (of_rows.reshape(n, c).sum(axis=0).astype(dtype) for of_rows in (b, a))
+        with np.errstate(all="ignore"):  # too large for dtype: ∞
+            dweight, dbias = (of_rows.reshape(n, c).sum(axis=0).astype(dtype) for of_rows in (b, a))
         return dx.reshape(shape), *[dweight] * has_weight, *[dbias] * has_bias
 
-    return (y.reshape(shape), mean.astype(dtype), var.astype(dtype)), pullback
+    with np.errstate(all="ignore"):
+        return (y.reshape(shape), mean.astype(dtype), var.astype(dtype)), pullback
 
 
 def in_turn(

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from scratchnet.ops._array import Array
+from scratchnet.ops._blocks import even_parts
 from scratchnet.threads import run_blocks
 
 __all__ = ["dot_rows", "for_rows", "sum_rows"]
@@ -29,9 +30,8 @@ def for_rows(work: Callable[[slice], Found], rows: Array, together: int = 1) -> 
     n_rows, length = rows.shape
     pieces = [slice(0, n_rows)]
     if rows.nbytes > PIECE_BYTES:
-        n_pieces = 2 * -(-rows.nbytes // (2 * PIECE_BYTES))  # even: two threads end together
-        size = -(-n_rows // (n_pieces * together)) * together
-        pieces = [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+        sets = even_parts(n_rows // together, -(-rows.nbytes // PIECE_BYTES))
+        pieces = [slice(part.start * together, part.stop * together) for part in sets]
     found: dict[int, Found] = {}
 
     def with_short_buffers(piece: slice) -> None:

@@ -9,9 +9,11 @@ piece, whose last operation writes into the result, `y` or `dx`. GELU has a file
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float, masked
+from scratchnet.ops._array import HALF, Array, Pullback, as_float, masked
 from scratchnet.ops._pieces import entrywise
 
 __all__ = [
@@ -37,7 +39,7 @@ def relu(x: Array) -> tuple[Array, Pullback]:
     """
     x = np.asarray(x)
     if x.dtype.kind == "f":
-        y = entrywise(_positive_part, x)
+        y = entrywise(_positive_part, as_float(x))
     else:
         _require_numbers("relu", x)
         y = np.maximum(x, 0)  # integers stay integers, as in torch
@@ -67,20 +69,19 @@ def _require_numbers(name: str, x: Array) -> None:
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> tuple[Array, Pullback]:
     """Rectifier that lets a little of the negative side through.
 
-    y = x where x > 0, else s · x    (max(x, 0) + s · min(x, 0), where one term is 0)
+    y = x where x > 0, else s · x
     ∂L/∂x = dy where x > 0, else s · dy
     """
     x = as_float(x)
-    s = x.dtype.type(negative_slope)
+    one, s = np.array([1.0, negative_slope], x.dtype)
 
     def value(x: Array, y: Array, positive: Array) -> None:
         np.greater(x, 0, out=positive)
-        np.add(_positive_part(x), _negative_part(x) * s, out=y)
+        _choose(positive, one, s, out=y)
+        y *= x
 
     def slope(dy: Array, positive: Array, dx: Array) -> None:
-        dx[...] = positive
-        dx *= 1 - s
-        dx += s  # 1 or s; exactly 1 if s lies between 0 and 1, since 1 − s is off by less than 1's rounding
+        _choose(positive, one, s, out=dx)
         dx *= dy
 
     y, positive = entrywise(value, x, outputs=(None, bool))
@@ -179,20 +180,24 @@ def hardswish(x: Array) -> tuple[Array, Pullback]:
 def elu(x: Array, alpha: float = 1.0) -> tuple[Array, Pullback]:
     """Exponential linear unit: bends smoothly to −α on the negative side.
 
-    y = x where x > 0, else α (eˣ − 1)    (max(x, 0) + α (exp(min(x, 0)) − 1), where one term is 0)
-    ∂L/∂x = dy where x > 0, else dy · α eˣ    (α exp(min(x, 0)) + (1 − α) [x > 0]; not y + α, which would
-    cancel far out)
+    y = x where x > 0, else α (eˣ − 1)    (max(x, 0) + exp(min(x, 0)) − 1, times 1 or α)
+    ∂L/∂x = dy where x > 0, else dy · α eˣ    (not y + α, which would cancel far out)
     """
-    x, alpha = as_float(x), float(alpha)
+    x = as_float(x)
+    one, a = np.array([1.0, alpha], x.dtype)
 
     def value(x: Array, y: Array) -> None:
-        np.add(_positive_part(x), alpha * np.expm1(_negative_part(x)), out=y)
+        negative = _negative_part(x)
+        _positive_part(x, y)
+        y += np.expm1(negative, out=negative)
+        if a != one:
+            y *= _choose(x > 0, one, a, out=negative)
 
     def slope(x: Array, dy: Array, dx: Array) -> None:
-        np.exp(_negative_part(x), out=dx)
-        if alpha != 1.0:
-            dx *= alpha
-            dx += np.multiply(x > 0, 1.0 - alpha, dtype=dx.dtype)
+        negative = _negative_part(x)
+        np.exp(negative, out=dx)
+        if a != one:
+            dx *= _choose(x > 0, one, a, out=negative)
         dx *= dy
 
     def pullback(dy: Array) -> tuple[Array]:
@@ -236,33 +241,38 @@ def sigmoid(x: Array) -> tuple[Array, Pullback]:
 
 
 def _sigmoid(x: Array, y: Array | None = None) -> Array:
-    with np.errstate(over="ignore"):  # e⁻ˣ = ∞ gives 1/∞ = 0, which is the limit
-        return np.divide(1.0, 1.0 + np.exp(-x), out=y)
+    return np.divide(1.0, _one_and_exp(x), out=y)
+
+
+def _one_and_exp(x: Array) -> Array:
+    """Return 1 + e⁻ˣ; of halves in float32, since e¹² is beyond the largest half."""
+    dtype = np.float32 if x.dtype == HALF else x.dtype
+    with np.errstate(over="ignore"):  # ∞, of which 1/∞ = 0 is the limit
+        return 1.0 + np.exp(np.negative(x, dtype=dtype))
 
 
 def silu(x: Array) -> tuple[Array, Pullback]:
     """Sigmoid-weighted linear unit, also called swish.
 
         y = x · σ(x) = x / (1 + e⁻ˣ)
-        ∂L/∂x = dy · σ (1 + x (1 − σ)),   σ = (1 + tanh(x/2))/2
+        ∂L/∂x = dy · σ (1 + x (1 − σ)),   σ = 1 / (1 + e⁻ˣ)
 
     σ is computed once more for the slope: on large arrays that takes no longer than writing it and
-    reading it back.
+    reading it back. (1 + tanh(x/2))/2 would be faster, but cancels: below −15 it has no digit left.
     """
     x = as_float(x)
 
     def value(x: Array, y: Array) -> None:
-        np.divide(x, 1.0 + np.exp(-x), out=y)
+        np.divide(x, _one_and_exp(x), out=y)
 
     def slope(x: Array, dy: Array, dx: Array) -> None:
-        s = 0.5 + 0.5 * np.tanh(
-            0.5 * x
-        )  # σ as well, in two thirds of the time, but to 1e-7 of 1 only
-        np.subtract(1.0, s, out=dx)  # from here in place
-        dx *= x
-        dx += 1.0
-        dx *= s
-        dx *= dy
+        s = _one_and_exp(x)
+        np.divide(1.0, s, out=s)
+        slopes = 1.0 - s  # from here in place
+        slopes *= x
+        slopes += 1.0
+        slopes *= s
+        np.multiply(slopes, dy, out=dx)
 
     def pullback(dy: Array) -> tuple[Array]:
         return (entrywise(slope, x, dy),)
@@ -306,9 +316,24 @@ def _overwrite(out: Array, here: Array, values: Array) -> None:
     if not here.any():
         return
     if out.dtype.itemsize > 8:  # long doubles, for which there is no integer of that size
-        out[here] = values[here]
+        np.copyto(out, values, where=here)
         return
     bits = f"i{out.dtype.itemsize}"
     difference = values.view(bits) - out.view(bits)
     difference *= here
     out.view(bits)[...] += difference
+
+
+def _choose(here: Array, a: np.floating[Any], b: np.floating[Any], out: Array) -> Array:
+    """Return out with the number a where `here` is true, b elsewhere.
+
+    b + here · (a − b), of the bits as above: of the numbers, rounding or ∞ would leave something else than a.
+    """
+    if out.dtype.itemsize > 8:
+        out[...] = np.where(here, a, b)
+        return out
+    numbers = out.view(f"i{out.dtype.itemsize}")
+    numbers[...] = here
+    numbers *= a.view(numbers.dtype) - b.view(numbers.dtype)
+    numbers += b.view(numbers.dtype)
+    return out

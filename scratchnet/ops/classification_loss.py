@@ -1,6 +1,7 @@
 """Losses for classes: minus the log-probability that the network gives to the true class.
 
-Letters: N batch, K classes, … further axes (pixels), M all positions N·… taken together.
+Letters: N batch, K classes, … further axes (pixels), M all positions N·… taken together. float16 is
+computed in float32: the sums over classes and positions are soon beyond the largest half.
 
 reduction: "mean" over the positions, "sum", or "none" for the loss of every position.
 """
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float
+from scratchnet.ops._array import HALF, Array, Pullback, as_float, in_float32
 from scratchnet.ops._pieces import maxima, pieces, run_pieces, sums
 from scratchnet.ops.loss import reduce_losses
 from scratchnet.ops.softmax import log_softmax
@@ -49,6 +50,15 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing lies between 0 and 1, got {label_smoothing}")
     x, target = as_float(x), np.asarray(target)
+    if x.dtype == HALF:
+        options = weight, ignore_index, reduction, label_smoothing
+        y, pullback_in_float32 = cross_entropy(x.astype(np.float32), target, *options)
+
+        def pullback_of_halves(dy: Array) -> tuple[Array, ...]:
+            dx, *dtarget = pullback_in_float32(np.asarray(dy, np.float32))
+            return dx.astype(HALF), *dtarget
+
+        return y.astype(HALF), pullback_of_halves
     scores, restore = _classes_last(x)  # (M, K)
     w = _class_weights(weight, scores)
     eps = float(label_smoothing)
@@ -152,6 +162,8 @@ def nll_loss(
     → a number, or (N, …). Raises IndexError for a label outside 0 … K−1 that is not ignore_index.
     """
     x, target = as_float(x), np.asarray(target)
+    if x.dtype == HALF:
+        return in_float32(nll_loss, x, target, weight, ignore_index, reduction)
     scores, restore = _classes_last(x)  # (M, K)
     w = _class_weights(weight, scores)
     labels, kept, at_label = _labels(x, target, scores.shape[1], ignore_index)

@@ -6,7 +6,7 @@ from math import pi, sqrt
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float
+from scratchnet.ops._array import HALF, Array, Pullback, as_float, in_float32
 from scratchnet.ops._erf import normal_cdf
 from scratchnet.ops._pieces import entrywise
 
@@ -25,6 +25,8 @@ def gelu(x: Array, approximate: str = "none") -> tuple[Array, Pullback]:
     Source: Hendrycks & Gimpel 2016, section 2.
     """
     x = as_float(x)
+    if x.dtype == HALF:  # where 1 + erf and 1 + tanh cancel, halves would have few digits left
+        return in_float32(gelu, x, approximate)
     if approximate == "none":
         return _gelu(x)
     if approximate == "tanh":

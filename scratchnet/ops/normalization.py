@@ -27,7 +27,7 @@ from math import prod
 
 import numpy as np
 
-from scratchnet.ops._array import HALF, Array, Pullback, in_float32, require_same_dtype
+from scratchnet.ops._array import HALF, Array, Pullback, in_float32, native, require_same_dtype
 from scratchnet.ops._row_sets import normalized_sets
 from scratchnet.ops._rows import dot_rows, for_rows, sum_rows
 
@@ -90,7 +90,7 @@ def batch_norm_inference(
     check_channels("batch_norm", x, running_mean=running_mean, running_var=running_var)
     if x.dtype == HALF:
         return in_float32(batch_norm_inference, x, running_mean, running_var, weight, bias, eps)
-    (n, c), shape = x.shape[:2], x.shape
+    x, (n, c), shape = native(x), x.shape[:2], x.shape
     has_weight, has_bias = weight is not None, bias is not None
     rows = x.reshape(n * c, prod(shape[2:]))  # (N·C, L)
     rows_shape, dtype = rows.shape, rows.dtype
@@ -222,7 +222,7 @@ def layer_norm(
         if a is not None and a.shape != form:
             raise ValueError(f"layer_norm: {name} {a.shape} must have normalized_shape {form}")
     shape, has_weight, has_bias = x.shape, weight is not None, bias is not None
-    d = prod(form)
+    d, x = prod(form), native(x)
     rows = x.reshape(prod(shape[: len(shape) - len(form)]), d)  # (rows, D)
     m = max(d, 1)  # of nothing, mean and variance are 0
     flat_weight = None if weight is None else weight.reshape(d)

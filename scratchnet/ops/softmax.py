@@ -2,13 +2,14 @@
 
 `linewise` works through large arrays in pieces of whole lines, on threads. What it is given is the
 equation for a piece, with the lines along axis 1, whose last operation writes into the result.
+float16 is computed in float32, as in torch: a sum of 65520 ones is beyond the largest half.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from scratchnet.ops._array import Array, Pullback, as_float, resolve_dim
+from scratchnet.ops._array import HALF, Array, Pullback, as_float, in_float32, resolve_dim
 from scratchnet.ops._pieces import linewise, maxima, sums
 
 __all__ = ["log_softmax", "softmax"]
@@ -27,6 +28,8 @@ def softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
     array([[0.25, 0.5 , 0.25]])
     """
     x = as_float(x)
+    if x.dtype == HALF:
+        return in_float32(softmax, x, dim)
     axis = resolve_dim(dim, x.ndim)
 
     def value(x: Array, y: Array) -> None:
@@ -56,6 +59,8 @@ def log_softmax(x: Array, dim: int = -1) -> tuple[Array, Pullback]:
     A row that is −∞ throughout is NaN.
     """
     x = as_float(x)
+    if x.dtype == HALF:
+        return in_float32(log_softmax, x, dim)
     axis = resolve_dim(dim, x.ndim)
 
     def value(x: Array, y: Array) -> None:

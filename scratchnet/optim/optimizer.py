@@ -17,6 +17,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
 from scratchnet._array_like import array_of
@@ -36,9 +37,8 @@ __all__ = [
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
 Array = NDArray[Any]
-Blocks = list[
-    tuple[Callable[..., None], list[Any]]
-]  # update and its arguments, all but the buffers
+# update and its arguments, all but the buffers
+Blocks = list[tuple[Callable[..., None], list[Any]]]
 
 # Bytes of one array in one block. With four arrays and two buffers that is more than a second-level
 # cache, but threads hand the interpreter's lock to each other at every call: on two of them a step of
@@ -101,11 +101,14 @@ class Optimizer:
                 raise ValueError(
                     f"a parameter {p.shape} has a gradient of another shape {p.grad.shape}"
                 )
+            if not p.data.flags.writeable:
+                raise ValueError(f"a parameter {p.shape} is read-only memory: give it a copy")
         blocks: Blocks = []
         for p, group in moved:
             mark_changed(p)
             blocks += self._update(p, self.state[p], group)
-        if sum([p.data.nbytes for p, _ in moved]) > _ALONE_BYTES:
+        large = sum([p.data.nbytes for p, _ in moved]) > _ALONE_BYTES
+        if large and _apart([p.data for p, _ in moved], [p.grad for p, _ in moved]):
             run_blocks(_run, blocks)
         else:
             for block in blocks:
@@ -222,6 +225,22 @@ def in_blocks(update: Callable[..., None], p: Tensor, *state: Array | None) -> B
         (update, [None if x is None else x[start : start + length] for x in flat])
         for start in range(0, size, length)
     ]
+
+
+def _apart(written: list[Array], read: list[Array]) -> bool:
+    """Whether no array that is written shares memory with another one, so that their order is free.
+
+    By their first and last bytes: of arrays that lie in each other's gaps too it says no.
+    """
+    spans = [(*byte_bounds(a), True) for a in written] + [(*byte_bounds(a), False) for a in read]
+    end = end_of_written = 0
+    for first, stop, is_written in sorted(spans):
+        if first < (end if is_written else end_of_written):
+            return False
+        end = max(end, stop)
+        if is_written:
+            end_of_written = max(end_of_written, stop)
+    return True
 
 
 def _run(block: tuple[Callable[..., None], list[Any]]) -> None:

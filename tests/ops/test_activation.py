@@ -288,3 +288,62 @@ def test_torch_refuses_bools_and_complex_numbers_too(torch, name):
     for x in (torch.tensor([True]), torch.tensor([1 + 1j])):
         with pytest.raises(RuntimeError, match=r"not supported|not implemented"):
             getattr(torch.nn.functional, name)(x)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_far_left_silu_and_its_slope_keep_their_digits(dtype):
+    x = np.linspace(-11, -1.5, 20).astype(dtype)
+    y, pullback = ops.silu(x)
+    s = 1 / (1 + np.exp(-x.astype(np.longdouble)))
+    # The smallest halves have fewer digits; 16 roundings, for 1 + x (1 − σ) is near 0 on the right.
+    close = {"rtol": 16 * float(np.finfo(dtype).eps), "atol": float(np.finfo(dtype).tiny) / 512}
+    np.testing.assert_allclose(y, (x * s).astype(dtype), **close)
+    slope = s * (1 + x * (1 - s))
+    np.testing.assert_allclose(pullback(np.ones_like(x))[0], slope.astype(dtype), **close)
+
+
+def test_in_halves_gelu_has_the_digits_of_halves_where_its_factor_is_small():
+    x = np.linspace(-4, -1, 13).astype(np.float16)
+    for approximate in ("none", "tanh"):
+        (y, pullback), (wide, slope) = (ops.gelu(a, approximate) for a in (x, x.astype(np.float64)))
+        assert y.dtype == np.float16
+        np.testing.assert_allclose(y, wide, rtol=2e-3)
+        expected = slope(np.ones(13))[0]
+        np.testing.assert_allclose(pullback(np.ones_like(x))[0], expected, rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["elu", "leaky_relu"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+@pytest.mark.parametrize("factor", [-2.5, 3.3, 1e4, 1e8, math.inf])
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # 1e8 as a half
+def test_positive_entries_and_their_gradients_pass_exactly_whatever_the_factor(name, dtype, factor):
+    x = np.array([0.3, 2.0, -1.0, np.inf], dtype)
+    y, pullback = getattr(ops, name)(x, factor)
+    positive = x > 0
+    np.testing.assert_array_equal(y[positive], x[positive])
+    np.testing.assert_array_equal(pullback(x)[0][positive], x[positive])
+    with np.errstate(over="ignore"):
+        wanted = dtype(factor) * (np.expm1(x[2]) if name == "elu" else x[2])
+    np.testing.assert_allclose(y[2], wanted, rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("size", [6, 300_000])
+def test_the_other_byte_order_gives_the_same_in_the_processors(name, size):
+    x, dy = 3 * normal(size, 1, np.float32), normal(size, 2, np.float32)
+    swapped = x.dtype.newbyteorder()
+    y, pullback = getattr(ops, name)(x)
+    found, pullback_of_swapped = getattr(ops, name)(x.astype(swapped))
+    np.testing.assert_array_equal(found, y, strict=True)
+    expected = pullback(dy)[0]
+    np.testing.assert_array_equal(pullback_of_swapped(dy.astype(swapped))[0], expected, strict=True)
+    assert found.dtype.isnative
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("size", [6, 300_000])  # one piece, and several
+@pytest.mark.parametrize("form", [(), (1,), (2, 3)])
+def test_a_gradient_of_another_shape_is_refused(name, size, form):
+    _, pullback = getattr(ops, name)(np.ones(size, np.float32))
+    with pytest.raises(ValueError, match=rf"shape of its result, got .*\({size},\)"):
+        pullback(np.ones(form, np.float32))

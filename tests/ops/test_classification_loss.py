@@ -435,3 +435,21 @@ def test_probabilities_that_do_not_fit_are_refused():
 def test_label_smoothing_is_a_share(smoothing):
     with pytest.raises(ValueError, match=f"between 0 and 1, got {smoothing}"):
         cross_entropy(np.zeros((2, 3)), np.zeros(2, int), label_smoothing=smoothing)
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, nll_loss])
+def test_halves_add_up_in_float32(loss):
+    x = np.full((100_000, 4), -1.25, np.float16)  # more positions than the largest half
+    y, pullback = loss(x, np.zeros(100_000, int))
+    assert y.dtype == np.float16
+    np.testing.assert_allclose(y, math.log(4) if loss is cross_entropy else 1.25, rtol=1e-3)
+    (dx,) = pullback(np.float16(1000))
+    assert dx.dtype == np.float16
+    np.testing.assert_allclose(dx[:, 0], -0.0075 if loss is cross_entropy else -0.01, rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_beside_scores_of_halves_the_targets_gradient_keeps_its_dtype(dtype):
+    _, pullback = cross_entropy(np.ones((3, 4), np.float16), np.full((3, 4), 0.25, dtype))
+    dx, dtarget = pullback(np.float16(1))
+    assert (dx.dtype, dtarget.dtype) == (np.float16, dtype)

@@ -119,3 +119,54 @@ def test_pieces_make_up_the_rows_and_keep_sets_together(rows, together, monkeypa
     pieces = _rows.for_rows(lambda piece: piece, array, together)
     assert [i for piece in pieces for i in range(len(array))[piece]] == list(range(len(array)))
     assert all(piece.start % together == 0 for piece in pieces)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_a_constant_input_with_eps_0_and_overflow_give_no_warning(name):
+    op = {
+        "batch_norm": lambda x: batch_norm(x, eps=0.0),
+        "instance_norm": lambda x: instance_norm(x, eps=0.0),
+        "group_norm": lambda x: group_norm(x, GROUPS, eps=0.0),
+        "layer_norm": lambda x: layer_norm(x, x.shape[-1], eps=0.0),
+    }[name]
+    x = np.ones((4, 6, 8), np.float32)
+    y, pullback = op(x)
+    several = isinstance(y, tuple)
+    (dx,) = pullback((x, None, None) if several else x)
+    assert np.isnan(dx).all()
+    weight = np.ones(8 if name == "layer_norm" else 6, np.float32)
+    y, pullback = OPS[name](normal((4, 6, 8), 1, np.float32), weight, weight)
+    huge = np.full((4, 6, 8), 3e38, np.float32)
+    _, _, dbias = pullback((huge, None, None) if several else huge)
+    assert np.isinf(dbias).all()
+    squares_overflow = 1e25 * normal((4, 6, 8), 1, np.float32)
+    OPS[name](squares_overflow, weight, weight)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_other_byte_order_gives_the_same_in_the_processors(name):
+    arrays = [normal((4, 6, 6), 1), normal(6, 2), normal(6, 3)]
+    y, pullback = OPS[name](*arrays)
+    found, pullback_of_swapped = OPS[name](*[a.astype(a.dtype.newbyteorder()) for a in arrays])
+    several = isinstance(y, tuple)
+    dy = normal((4, 6, 6), 4)
+    swapped_dy = dy.astype(dy.dtype.newbyteorder())
+    dys = pullback((dy, None, None) if several else dy)
+    dys_found = pullback_of_swapped((swapped_dy, None, None) if several else swapped_dy)
+    for a, b in zip(
+        (y[0] if several else y, *dys), (found[0] if several else found, *dys_found), strict=True
+    ):
+        assert b.dtype.isnative
+        np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("together", [1, 3])
+def test_rows_are_cut_into_an_even_number_of_whole_sets(together, monkeypatch):
+    monkeypatch.setattr(_rows, "PIECE_BYTES", 256)
+    rows = np.zeros((21 * together, 4))
+    found = _rows.for_rows(lambda r: (r.start, r.stop), rows, together)
+    assert len(found) % 2 == 0
+    assert [i for start, stop in found for i in range(start, stop)] == list(range(len(rows)))
+    lengths = {stop - start for start, stop in found}
+    assert all(n % together == 0 for n in lengths)
+    assert max(lengths) - min(lengths) <= together

@@ -42,6 +42,9 @@ def test_pieces_make_up_the_rows_and_have_about_the_stated_size(n_rows, row_byte
     else:
         largest = max(s.stop - s.start for s in found) * row_bytes
         assert largest < _pieces.PIECE_BYTES + row_bytes
+        lengths = {s.stop - s.start for s in found}
+        assert max(lengths) - min(lengths) <= 1
+        assert len(found) % 2 == 0 or lengths == {1}
 
 
 def layouts(x):

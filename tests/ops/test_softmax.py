@@ -141,3 +141,44 @@ def test_an_axis_that_x_does_not_have_is_refused(op, dim):
 def test_complex_scores_are_refused(op):
     with pytest.raises(TypeError, match=r"complex128 with shape \(2,\)"):
         op(np.zeros(2, complex))
+
+
+@BOTH
+@pytest.mark.parametrize("form", [(), (3,), (3, 2), (6,)])
+def test_a_gradient_of_another_shape_is_refused(op, form):
+    _, pullback = op(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"shape of its result, got \(2, 3\) and \("):
+        pullback(np.ones(form))
+
+
+@BOTH
+def test_halves_add_up_in_float32(op):
+    x = np.zeros((2, 70_000), np.float16)  # Σ exp is beyond the largest half
+    y, pullback = op(x)
+    assert y.dtype == np.float16
+    p = 1 / 70_000
+    np.testing.assert_allclose(y[:, ::999], p if op is softmax else np.log(p), rtol=4e-3)
+    (dx,) = pullback(np.ones_like(x))
+    assert dx.dtype == np.float16
+    np.testing.assert_allclose(dx, 0, atol=1e-7 if op is softmax else 1e-3)
+
+
+@BOTH
+def test_the_other_byte_order_gives_the_same_in_the_processors(op):
+    x, dy = normal((3, 4), 1), normal((3, 4), 2)
+    swapped = x.dtype.newbyteorder()
+    (y, pullback), (found, pullback_of_swapped) = op(x), op(x.astype(swapped))
+    np.testing.assert_array_equal(found, y, strict=True)
+    expected = pullback(dy)[0]
+    np.testing.assert_array_equal(pullback_of_swapped(dy.astype(swapped))[0], expected, strict=True)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+def test_long_lines_are_summed_exactly_along_every_axis(dim):
+    x = 3 * normal((32_767, 8), 1, np.float32)
+    x = x if dim == 0 else x.T.copy()
+    y, pullback = log_softmax(x, dim)
+    exact = x - np.log(np.exp(x.astype(float)).sum(axis=dim, keepdims=True))
+    # One rounding of a value near 20, and some of the sum; one sum after another is off by 3e-5.
+    np.testing.assert_allclose(y, exact, rtol=0, atol=4e-6)
+    assert abs(pullback(np.ones_like(x))[0].sum(axis=dim)).max() < 0.2

@@ -11,6 +11,7 @@ from compare import normal
 
 import scratchnet
 from scratchnet import Tensor, functional, nn, optim
+from scratchnet.optim import optimizer as module
 
 ALL = [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad]
 
@@ -392,3 +393,52 @@ def test_no_parameter_is_changed_if_one_gradient_does_not_fit():
     with pytest.raises(ValueError, match="another shape"):
         optim.SGD([first, second], lr=0.1).step()
     assert first.data == 1.0
+
+
+@pytest.mark.parametrize(
+    "case", ["two of one array", "a view", "a gradient that is another's data"]
+)
+def test_parameters_that_share_memory_are_stepped_one_after_the_other(case, monkeypatch):
+    def backwards(run, blocks):  # as threads might
+        for block in reversed(blocks):
+            run(block)
+
+    monkeypatch.setattr(module, "run_blocks", backwards)
+    found = []
+    for one_by_one in (False, True):
+        w = normal(1 << 19, 1)
+        p = Tensor(w, requires_grad=True)
+        shared = w[::2] if case == "a view" else w
+        q = Tensor(w.copy() if case.startswith("a grad") else shared, requires_grad=True)
+        p.grad = normal(p.shape, 2)
+        q.grad = p.data if case.startswith("a grad") else normal(q.shape, 3)
+        if one_by_one:
+            for each in (p, q):
+                optim.SGD([each], lr=0.5, weight_decay=0.1).step()
+        else:
+            optim.SGD([p, q], lr=0.5, weight_decay=0.1).step()
+        found.append((p.data, q.data))
+    for both, single in zip(*found, strict=True):
+        np.testing.assert_array_equal(both, single)
+
+
+def test_parameters_apart_are_told_from_those_that_overlap():
+    a, b = np.zeros((6, 4)), np.zeros((6, 4))
+    assert module._apart([a[:3], a[3:], b], [np.zeros(3)])
+    assert module._apart([a], [b, b])  # a gradient of two parameters is only read
+    assert not module._apart([a, a], [b, b])
+    assert not module._apart([a[:4], a[3:]], [])
+    assert not module._apart([a, b], [b[2], a[3]])
+    assert not module._apart([a], [a[::-1]])
+    assert module._apart([a, a[:0]], [])
+
+
+def test_nothing_counts_if_one_parameter_is_read_only():
+    a, b = parameter(1.0), parameter(2.0)
+    b.data.flags.writeable = False
+    optimizer = optim.Adam([a, b])
+    a.grad, b.grad = np.ones(1), np.ones(1)
+    with pytest.raises(ValueError, match=r"parameter \(1,\) is read-only memory"):
+        optimizer.step()
+    assert a.data == [1.0]
+    assert not optimizer.state_dict()["state"]
