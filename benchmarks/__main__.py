@@ -82,7 +82,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         help="on each side (%(default)s)",
     )
-    add("--rounds", default=5, metavar="N", type=int, help="turns of each side (%(default)s)")
+    add("--rounds", default=4, metavar="N", type=int, help="turns of each side (%(default)s)")
     add("--json", type=Path, metavar="FILE", help="also write all figures to FILE")
     add("--plot", type=Path, metavar="FILE", help="also draw ratios and sweeps: .png, .svg, .pdf")
     add(

@@ -7,7 +7,7 @@ in it, t · roof. A row has become slower if
     the smallest of its new turns is larger than the largest of the old ones, and
     the median has grown by more than MARGIN; faster, the other way round.
 
-If nothing has changed, 5 turns and 5 stand so with probability 2 / C(10, 5) = 0.8 %, whatever their
+If nothing has changed, 4 turns and 4 stand so with probability 2 / C(8, 4) = 2.9 %, whatever their
 distribution. The margin is for what one run cannot see of itself: each start of a process lays its
 memory out anew, and the turns of a row come from one.
 """
