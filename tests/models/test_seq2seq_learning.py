@@ -65,14 +65,15 @@ def test_it_learns_to_read_roman_numerals_that_it_has_not_seen():
 def test_it_learns_to_write_backwards_and_looks_from_the_end_to_the_start():
     rng = np.random.default_rng(0)
     words = {"".join(rng.choice(list("abcdefgh"), rng.integers(2, 8))) for _ in range(3000)}
-    unseen = learned([(word, word[::-1]) for word in sorted(words)], 200, rng)
-    assert share_of_exact(unseen) >= 0.9  # 1.0 with this seed, 0.96 for the worst of four
+    unseen = learned([(word, word[::-1]) for word in sorted(words)], 400, rng)
+    # How far it comes depends on the rounding of every step: 0.94 for the worst of six seeds.
+    assert share_of_exact(unseen) >= 0.9
     where = [
         looked.argmax(axis=1) == np.arange(len(source))[::-1]
         for source, target, written, looked in unseen
         if written == target
     ]
-    # 0.99 with this seed, 0.90 for the worst of four: the memory beside a letter knows of it too.
+    # 0.95 for the worst of six: the memory beside a letter knows of it too.
     assert np.mean(np.concatenate(where)) >= 0.9
 
 
