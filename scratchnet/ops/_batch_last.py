@@ -17,7 +17,7 @@ import numpy as np
 
 from scratchnet.ops._array import Array
 from scratchnet.ops._blocks import BLOCK_BYTES, even_parts
-from scratchnet.ops._channels_last import inside, reach
+from scratchnet.ops._channels_last import add_windows, inside, reach
 from scratchnet.ops._window import Window
 from scratchnet.ops._workspace import Workspace, run
 
@@ -38,7 +38,6 @@ def pays(
 def spread_windows(y: Array, weight: Array, window: Window, groups: int) -> Array:
     """y: (N, F, OH, OW) · weight: (F, C, kh, kw) → x: (N, C, H, W)"""
     (F, C, kh, kw), (OH, OW), (rows, columns) = weight.shape, window.out, reach(window)
-    (sh, sw), (dh, dw) = window.stride, window.dilation
     w = weight.reshape(F, C * kh * kw)
     x = np.zeros((len(y), C, *window.image), y.dtype)
 
@@ -49,17 +48,11 @@ def spread_windows(y: Array, weight: Array, window: Window, groups: int) -> Arra
         cols = workspace("columns", (C, kh, kw, OH, OW, n), y.dtype)
         # (K, F) @ (F, L·n) -> (K, L·n)
         np.matmul(w.T, dy.reshape(F, -1), out=cols.reshape(C * kh * kw, -1))
-        # Along the rows, then over them, as in `_columns.scatter`.
-        sums = workspace("sums", (C, kh, OH, columns, n), y.dtype)
-        sums.fill(0)
-        for j in range(kw):
-            first = j * dw
-            sums[:, :, :, first : first + (OW - 1) * sw + 1 : sw] += cols[:, :, j]
+        sums = workspace("sums", (C, kh, OH, columns, n), y.dtype).swapaxes(1, 2)
         laid_out = workspace("laid out", (C, rows, columns, n), y.dtype)
         laid_out.fill(0)
-        for i in range(kh):
-            first = i * dh
-            laid_out[:, first : first + (OH - 1) * sh + 1 : sh] += sums[:, i]
+        # With channels and batch in each other's place: (C, OH, OW, kh, kw, n).
+        add_windows(cols.transpose(0, 3, 4, 1, 2, 5), window, 0, laid_out, sums)
         at, seen = inside(window)
         x[images][:, :, *seen] = laid_out[:, *at].transpose(3, 0, 1, 2)
 
